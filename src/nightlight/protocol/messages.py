@@ -1,0 +1,310 @@
+"""What client and server say to each other: frames of the WebSocket and bodies of the HTTP interface.
+
+Frames are MessagePack arrays ``[tag, field, …]``; bodies are JSON objects. Types only: what a field's bytes
+hold is decoded elsewhere in this package. In JSON, bytes are base64.
+
+A device sees each room's log without gaps, from the sequence number at which it joined. An entry of its own
+comes as ``Accepted``, anyone else's as ``Delivery``; so one rule finds a gap, live and after a reconnect.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from nightlight.errors import ProblemName
+
+Uri = Annotated[str, Meta(max_length=255)]
+Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
+U64 = Annotated[int, Meta(ge=0)]
+Key32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Signature64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
+MAX_CURSORS = 10_000
+
+
+class EntryKind(StrEnum):
+    """What a log entry holds."""
+
+    APPLICATION = "application"
+    COMMIT = "commit"
+    WELCOME = "welcome"
+
+
+# --- client to server -------------------------------------------------------------------------------------
+
+
+class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="hello"):
+    """The first frame: signs the connection in and says where to continue.
+
+    ``cursors``: room URI → the last sequence number this device holds durably. Rooms left out start where the
+    device joined.
+    """
+
+    token: Annotated[str, Meta(max_length=128)]
+    cursors: Annotated[dict[Uri, U64], Meta(max_length=MAX_CURSORS)]
+
+
+class SubmitMessage(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="submit"):
+    """``message`` is an MLSMessage with a PrivateMessage of content type application."""
+
+    submission_id: Id16
+    room: Uri
+    message: bytes
+
+
+class SubmitCommit(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="commit"):
+    """``commit``: MLSMessage with a PublicMessage; ``welcome``: MLSMessage with a Welcome, if it adds anyone."""
+
+    submission_id: Id16
+    room: Uri
+    commit: bytes
+    welcome: bytes | None = None
+
+
+class Acknowledge(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="ack"):
+    """Everything in ``room`` up to ``seq`` is durable on this device."""
+
+    room: Uri
+    seq: U64
+
+
+ClientFrame = Hello | SubmitMessage | SubmitCommit | Acknowledge
+
+
+# --- server to client -------------------------------------------------------------------------------------
+
+
+class Ready(Struct, frozen=True, array_like=True, tag="ready"):
+    """The connection is signed in. ``heads``: the device's rooms → the last sequence number in each log."""
+
+    device: Uri
+    heads: dict[Uri, U64]
+
+
+class Accepted(Struct, frozen=True, array_like=True, tag="accepted"):
+    """This device's own entry is durable in the log.
+
+    ``epoch``: the epoch it was sent in. ``frank``: 100 bytes for a message, empty for a commit.
+    """
+
+    submission_id: Id16
+    room: Uri
+    seq: U64
+    epoch: U64
+    accepted_at_ms: U64
+    frank: bytes
+
+
+class Refused(Struct, frozen=True, array_like=True, tag="refused"):
+    """A submission was not taken. ``epoch``: the room's current epoch, with ``wrong_epoch`` alone.
+
+    ``submission_id`` is None when the frame could not be read.
+    """
+
+    submission_id: Id16 | None
+    problem: ProblemName
+    epoch: U64 | None = None
+    retry_after_ms: U64 | None = None
+
+
+class Delivery(Struct, frozen=True, array_like=True, tag="deliver"):
+    """Somebody else's entry, submitted by the device ``sender``. ``frank`` is empty unless it is a message."""
+
+    room: Uri
+    seq: U64
+    kind: EntryKind
+    sender: Uri
+    accepted_at_ms: U64
+    payload: bytes
+    frank: bytes
+
+
+class Removed(Struct, frozen=True, array_like=True, tag="removed"):
+    """This device is no longer a member of ``room``; the log ends for it at ``seq``."""
+
+    room: Uri
+    seq: U64
+
+
+class Wake(Struct, frozen=True, array_like=True, tag="wake"):
+    """Something that HTTP tells has changed: ``contacts`` or ``key_packages``."""
+
+    what: str
+
+
+class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
+    """The server is closing this connection, and why: ``stopping``, ``slow`` or ``replaced``."""
+
+    reason: str
+
+
+ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye
+
+decode_client_frame = msgspec.msgpack.Decoder(ClientFrame).decode
+decode_server_frame = msgspec.msgpack.Decoder(ServerFrame).decode
+encode_frame = msgspec.msgpack.Encoder().encode
+
+
+# --- HTTP bodies ------------------------------------------------------------------------------------------
+
+
+class Registration(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/accounts: a new person with their first device.
+
+    ``device_list``: version 1, signed by ``account_key``, encoded as ``protocol.credential.DeviceList``.
+    ``session_key``: Ed25519 public key of the first device, for signing in only.
+    """
+
+    user: Uri
+    device: Uri
+    account_key: Key32
+    device_list: bytes
+    session_key: Key32
+
+
+class ChallengeRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/challenges."""
+
+    device: Uri
+
+
+class Challenge(Struct, frozen=True):
+    """What to sign: ``protocol.credential.session_content(origin, device, nonce, expires_at_ms)``."""
+
+    origin: str
+    nonce: Key32
+    expires_at_ms: U64
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/sessions: the challenge again, and its signature by the device's session key."""
+
+    device: Uri
+    nonce: Key32
+    expires_at_ms: U64
+    signature: Signature64
+
+
+class Session(Struct, frozen=True):
+    """A bearer token bound to the device."""
+
+    token: str
+    expires_at_ms: U64
+
+
+class DeviceListUpdate(Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /v1/device-list: the caller's next device list."""
+
+    device_list: bytes
+
+
+class UserDevices(Struct, frozen=True):
+    """GET /v1/users/{user}/device-list: what a contact needs to check a leaf."""
+
+    user: Uri
+    account_key: Key32
+    device_list: bytes
+
+
+class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/key-packages: MLSMessages with one KeyPackage each, for the caller's device."""
+
+    key_packages: Annotated[list[bytes], Meta(max_length=200)]
+    last_resort: bytes | None = None
+
+
+class KeyPackageCount(Struct, frozen=True):
+    """GET /v1/key-packages: how many single-use ones are left for the caller's device."""
+
+    remaining: U64
+    has_last_resort: bool
+
+
+class KeyPackageClaim(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/key-packages/claim: one for each device of ``user``, a contact."""
+
+    user: Uri
+
+
+class ClaimedKeyPackages(Struct, frozen=True):
+    """The devices of one user, each with a key package; and the list that vouches for them."""
+
+    devices: UserDevices
+    key_packages: list[bytes]
+
+
+class ContactState(StrEnum):
+    """How the caller stands to another user."""
+
+    REQUESTED = "requested"
+    """The caller has asked."""
+    ASKED = "asked"
+    """The other has asked; accept or decline."""
+    CONNECTED = "connected"
+    BLOCKED = "blocked"
+    """The caller has blocked the other."""
+
+
+class Contact(Struct, frozen=True):
+    """One row of GET /v1/contacts."""
+
+    user: Uri
+    state: ContactState
+    since_ms: U64
+
+
+class ContactAction(StrEnum):
+    """POST /v1/contacts/{action}."""
+
+    REQUEST = "request"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    CANCEL = "cancel"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+
+
+class ContactTarget(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a contact action is about."""
+
+    user: Uri
+
+
+class RoomCreation(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/rooms: a new group at epoch 0 whose one leaf is the caller's device.
+
+    ``group_info``: MLSMessage with a GroupInfo that carries the ratchet tree.
+    """
+
+    room: Uri
+    group_info: bytes
+
+
+class RoomMember(Struct, frozen=True):
+    """A device in a room."""
+
+    device: Uri
+    joined_seq: U64
+
+
+class Room(Struct, frozen=True):
+    """GET /v1/rooms and GET /v1/rooms/{room}: what the hub knows."""
+
+    room: Uri
+    epoch: U64
+    head: U64
+    members: list[RoomMember]
+
+
+class Directory(Struct, frozen=True):
+    """GET /v1/directory: what clients pin of this hub. Public.
+
+    ``franking_keys``: Ed25519 public keys that a room may name, newest first.
+    """
+
+    hub: Uri
+    providers: list[str]
+    franking_keys: list[Key32]
