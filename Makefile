@@ -1,0 +1,82 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+CARGO := cargo
+MANIFEST := --manifest-path rust/Cargo.toml --locked
+RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.pyi' \) -print)
+HUB_MODULE := build/hub/nightlight_mls.abi3.so
+SOAK_ROUNDS ?= 500
+
+# The crate is an extension module: it takes Python's symbols from the interpreter that loads it.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup crate demo test check bench soak lock clean
+
+help: ## what there is to make
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
+
+setup: .venv/.crate ## .venv with the command .venv/bin/nightlight
+
+crate: .venv/.crate ## the Rust crate, built into .venv
+
+demo: setup ## a small community on this machine that you can join
+	@$(BIN)/nightlight demo
+
+check: setup ## format, lint, types, contracts, status: quick
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/architecture/test_status.py
+	$(CARGO) fmt --manifest-path rust/Cargo.toml --check
+	$(CARGO) clippy $(MANIFEST) --quiet --all-targets -- -D warnings
+	$(CARGO) clippy $(MANIFEST) --quiet --no-default-features -- -D warnings
+
+test: check $(HUB_MODULE) ## everything; ends with pytest's closing line
+	PYO3_BUILD_EXTENSION_MODULE=0 $(CARGO) test $(MANIFEST) --quiet
+	$(BIN)/pytest
+
+bench: setup ## measure, print tables, write build/bench.json
+	$(BIN)/python -m bench
+
+soak: setup ## the fault tests for hours: SOAK_ROUNDS=500
+	NIGHTLIGHT_FAULT_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/faults tests/simulation
+
+lock: .venv/.packages ## requirements*.txt and Cargo.lock anew, within what *.in and Cargo.toml allow
+	for name in requirements requirements-dev; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt; \
+	done
+	$(CARGO) update --manifest-path rust/Cargo.toml
+
+clean: ## remove all that make made
+	rm -rf .venv build rust/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find src -name '*.so' -delete
+
+# What each step made lies beside it, so that deleting .venv is enough to start again.
+
+.venv/.packages: requirements-dev.txt
+	@.ci/prerequisites $(PYTHON)
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+.venv/.crate: .venv/.packages $(RUST) pyproject.toml
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+# The hub's build of the crate has no feature "member": it cannot hold a group secret at all.
+$(HUB_MODULE): .venv/.packages $(RUST)
+	@mkdir -p $(@D)
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(CARGO) build $(MANIFEST) --quiet --release --no-default-features --target-dir build/hub/target
+	cp build/hub/target/release/libnightlight_mls.so $@
+	@touch $@
