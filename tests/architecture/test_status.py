@@ -1,0 +1,86 @@
+"""docs/status.md says what is shown by what; a row whose test or command does not exist is caught here."""
+
+import ast
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLAUSES = {f"S{number}" for number in range(1, 16)}
+STATES = {"open", "part", "shown"}
+
+
+@dataclass(frozen=True)
+class Row:
+    clause: str
+    what: str
+    shown_by: tuple[str, ...]
+    date: str
+    figure: str
+    state: str
+
+
+def rows() -> list[Row]:
+    """The table's rows, in order."""
+    lines = (ROOT / "docs" / "status.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.startswith("| S")]
+    return [
+        Row(clause, what, tuple(re.findall(r"`([^`]+)`", shown_by)), date, figure, state)
+        for clause, what, shown_by, date, figure, state in cells
+    ]
+
+
+ROWS = rows()
+MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def python_names(file: Path) -> set[str]:
+    """The test functions of a file, those of classes as ``Class::method``."""
+    tree = ast.parse(file.read_text())
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    flat = {node.name for node in tree.body if isinstance(node, functions)}
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return flat | {
+        f"{node.name}::{inner.name}" for node in classes for inner in node.body if isinstance(inner, functions)
+    }
+
+
+def commands() -> set[str]:
+    """The command's words: every function or name that the command line registers."""
+    source = "".join(file.read_text() for file in (ROOT / "src" / "nightlight" / "cli").glob("*.py"))
+    return set(re.findall(r"^(?:async )?def ([a-z_]+)\(", source, re.MULTILINE)) | set(
+        re.findall(r"name=\"([a-z-]+)\"", source)
+    )
+
+
+def exists(shown_by: str) -> bool:
+    """Whether ``shown_by`` (a test, a page or file, ``make …`` or ``nightlight …``) is there."""
+    if shown_by.startswith("make "):
+        return shown_by.split()[1] in MAKE_TARGETS
+    if shown_by.startswith("nightlight "):
+        return shown_by.split()[1] in commands()
+    path, _, test = shown_by.partition("::")
+    file = ROOT / path
+    if not file.exists():
+        return False
+    if file.suffix == ".rs":
+        return f"fn {test}()" in file.read_text()
+    return not test or test in python_names(file)
+
+
+def test_every_clause_has_a_row() -> None:
+    assert {re.match(r"S\d+", row.clause)[0] for row in ROWS} == CLAUSES  # type: ignore[index]
+    assert len({row.clause for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.clause for row in ROWS])
+def test_a_row_names_what_exists(row: Row) -> None:
+    assert row.state in STATES
+    assert [name for name in row.shown_by if not exists(name)] == []
+    if row.state == "open":
+        return
+    assert row.shown_by
+    assert dt.date.fromisoformat(row.date)
