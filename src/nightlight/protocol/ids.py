@@ -18,6 +18,8 @@ DeviceUri = NewType("DeviceUri", str)
 """``mimi://{provider}/d/{name}/{device}``."""
 RoomUri = NewType("RoomUri", str)
 """``mimi://{provider}/r/{room}``; its UTF-8 bytes are the MLS ``group_id``."""
+HubUri = NewType("HubUri", str)
+"""``mimi://{host}``: the server that orders and franks a room's messages."""
 SubmissionId = NewType("SubmissionId", bytes)
 """16 bytes chosen by the sending device, shaped as a version 7 UUID so that they sort by time."""
 MessageId = NewType("MessageId", bytes)
@@ -37,6 +39,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?"
 _USER = re.compile(rf"mimi://{_PROVIDER}/u/(?P<name>{_NAME})")
 _DEVICE = re.compile(rf"mimi://{_PROVIDER}/d/(?P<name>{_NAME})/(?P<device>[a-z0-9]{{1,32}})")
 _ROOM = re.compile(rf"mimi://{_PROVIDER}/r/(?P<room>[a-z0-9_-]{{1,64}})")
+_HUB = re.compile(rf"mimi://{_PROVIDER}")
 
 
 def _match(pattern: re.Pattern[str], text: str, check: str, kind: str) -> re.Match[str]:
@@ -62,6 +65,12 @@ def parse_room_uri(text: str) -> RoomUri:
     """``text`` is a room URI within our grammar. Raises ``RemoteProtocolError`` NL-003."""
     _match(_ROOM, text, "NL-003", "room")
     return RoomUri(text)
+
+
+def parse_hub_uri(text: str) -> HubUri:
+    """``text`` is a hub URI within our grammar. Raises ``RemoteProtocolError`` NL-004."""
+    _match(_HUB, text, "NL-004", "hub")
+    return HubUri(text)
 
 
 def user_uri(provider: ProviderName, name: str) -> UserUri:

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from nightlight.errors import ProblemName
+from nightlight.errors import ProblemName, RemoteProtocolError
 
 Uri = Annotated[str, Meta(max_length=255)]
 Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -143,9 +143,25 @@ class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
 
 ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye
 
-decode_client_frame = msgspec.msgpack.Decoder(ClientFrame).decode
-decode_server_frame = msgspec.msgpack.Decoder(ServerFrame).decode
+_client_frames: msgspec.msgpack.Decoder[ClientFrame] = msgspec.msgpack.Decoder(ClientFrame)
+_server_frames: msgspec.msgpack.Decoder[ServerFrame] = msgspec.msgpack.Decoder(ServerFrame)
 encode_frame = msgspec.msgpack.Encoder().encode
+
+
+def read_client_frame(data: bytes) -> ClientFrame:
+    """The frame that a client sent. Raises ``RemoteProtocolError`` NL-010."""
+    try:
+        return _client_frames.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RemoteProtocolError("NL-010", "not a frame that a client may send") from error
+
+
+def read_server_frame(data: bytes) -> ServerFrame:
+    """The frame that a server sent. Raises ``RemoteProtocolError`` NL-011."""
+    try:
+        return _server_frames.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RemoteProtocolError("NL-011", "not a frame that a server may send") from error
 
 
 # --- HTTP bodies ------------------------------------------------------------------------------------------

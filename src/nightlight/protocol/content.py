@@ -1,0 +1,233 @@
+"""MIMI content: what is inside an application message.
+
+Source: draft-ietf-mimi-content-08; draft-mahy-mimi-message-status-01. Our narrower rules are in ``docs/protocol.md``,
+Content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from nightlight.errors import RemoteProtocolError
+from nightlight.protocol import cbor
+from nightlight.protocol.codec import u16
+from nightlight.protocol.ids import MessageId, RoomUri, UserUri, parse_room_uri, parse_user_uri
+from nightlight.protocol.part import TEXT_PLAIN, Disposition, Part, SinglePart, part_value, read_body
+
+SALT_BYTES = 16
+MESSAGE_ID_BYTES = 32
+MESSAGE_STATUS = "application/mimi-message-status"
+
+SENDER_EXTENSION = 1
+ROOM_EXTENSION = 2
+
+MAX_TOPIC_BYTES = 4096
+MAX_EXTENSION_DEPTH = 4
+MAX_EXTENSION_NAME_BYTES = 255
+MAX_EXTENSION_NUMBER = 2**53 - 1
+
+_SHA_256 = 1
+_FIELDS = 7
+_SALT_PREFIX = bytes([0x80 | _FIELDS, 0x40 | SALT_BYTES])
+"""CBOR: an array of seven, and the head of its first item, a byte string of sixteen."""
+_SALT_END = len(_SALT_PREFIX) + SALT_BYTES
+
+
+class MessageStatus(IntEnum):
+    """What a receiver says of a message in a status report."""
+
+    UNREAD = 0
+    DELIVERED = 1
+    READ = 2
+    EXPIRED = 3
+    DELETED = 4
+    HIDDEN = 5
+    ERROR = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When the message should vanish: ``seconds`` after it is read, or Unix seconds if not ``relative``."""
+
+    relative: bool
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MimiContent:
+    """One message. ``extensions`` always has 1 (sender URI) and 2 (room URI); ``salt`` is 16 random bytes."""
+
+    salt: bytes
+    extensions: Mapping[int | str, Any]
+    body: Part
+    replaces: MessageId | None = None
+    topic_id: bytes = b""
+    expires: Expiry | None = None
+    in_reply_to: MessageId | None = None
+
+    @property
+    def sender(self) -> UserUri:
+        """The user who says they sent it."""
+        return UserUri(self.extensions[SENDER_EXTENSION])
+
+    @property
+    def room(self) -> RoomUri:
+        """The room it says it was sent to."""
+        return RoomUri(self.extensions[ROOM_EXTENSION])
+
+
+# --- bytes ------------------------------------------------------------------------------------------------
+
+
+def encode(content: MimiContent) -> bytes:
+    """The one encoding of ``content``. Raises ``LocalProtocolError`` for values that CBOR cannot hold."""
+    expires = content.expires
+    return cbor.encode(
+        [
+            content.salt,
+            content.replaces,
+            content.topic_id,
+            None if expires is None else [expires.relative, expires.seconds],
+            content.in_reply_to,
+            content.extensions,
+            part_value(content.body),
+        ]
+    )
+
+
+def decode(data: bytes) -> MimiContent:
+    """The content whose one encoding is ``data``.
+
+    Raises ``RemoteProtocolError``: NL-110, NL-111 from CBOR; NL-001, NL-003 for its URIs; NL-120 to NL-128.
+    """
+    salt = salt_of(data)
+    value: Any = cbor.decode(data)
+    _, replaces, topic_id, expires, in_reply_to, extensions, body = value
+    if type(topic_id) is not bytes or len(topic_id) > MAX_TOPIC_BYTES:
+        raise RemoteProtocolError("NL-121", "a topic id that is not at most 4096 bytes")
+    return MimiContent(
+        salt=salt,
+        replaces=_read_message_id(replaces),
+        topic_id=topic_id,
+        expires=_read_expiry(expires),
+        in_reply_to=_read_message_id(in_reply_to),
+        extensions=_read_extensions(extensions),
+        body=read_body(body),
+    )
+
+
+def salt_of(data: bytes) -> bytes:
+    """The 16 bytes of salt at the front of encoded content. Raises ``RemoteProtocolError`` NL-120."""
+    if data[:2] != _SALT_PREFIX or len(data) < _SALT_END:
+        raise RemoteProtocolError("NL-120", "not an array of seven that starts with 16 bytes of salt")
+    return data[2:_SALT_END]
+
+
+def message_id(sender: UserUri, room: RoomUri, data: bytes) -> MessageId:
+    """The id of the message whose encoded content is ``data``. Raises ``RemoteProtocolError`` NL-120.
+
+    Source: draft-ietf-mimi-content-08, "Message ID".
+    """
+    salt = salt_of(data)
+    sender_bytes = sender.encode()
+    room_bytes = room.encode()
+    hashed = hashlib.sha256(
+        u16(len(sender_bytes)) + sender_bytes + u16(len(room_bytes)) + room_bytes + data + salt
+    ).digest()
+    return MessageId(bytes([_SHA_256]) + hashed[:31])
+
+
+def _read_message_id(value: object) -> MessageId | None:
+    if value is None:
+        return None
+    if type(value) is not bytes or len(value) != MESSAGE_ID_BYTES or value[0] != _SHA_256:
+        raise RemoteProtocolError("NL-122", "not a message id of SHA-256")
+    return MessageId(value)
+
+
+def _read_expiry(value: object) -> Expiry | None:
+    if value is None:
+        return None
+    match value:
+        case [bool() as relative, int() as seconds] if type(seconds) is int and 0 <= seconds < 2**32:
+            return Expiry(relative=relative, seconds=seconds)
+    raise RemoteProtocolError("NL-123", "not an expiry")
+
+
+def _read_extensions(value: object) -> dict[int | str, Any]:
+    if type(value) is not dict:
+        raise RemoteProtocolError("NL-124", "the extensions are not a map")
+    sender, room = value.get(SENDER_EXTENSION), value.get(ROOM_EXTENSION)
+    if type(sender) is not str or type(room) is not str:
+        raise RemoteProtocolError("NL-125", "no sender URI or no room URI")
+    parse_user_uri(sender)
+    parse_room_uri(room)
+    if len(value) > 2:  # noqa: PLR2004 - there are others than these two
+        for key in value:
+            if type(key) is bytes or key == "":
+                raise RemoteProtocolError("NL-124", "an extension whose key is neither a number nor a name")
+        _check_extension(value, 1)
+    return value
+
+
+def _check_extension(value: object, depth: int) -> None:
+    """Arrays and maps go no deeper than four, and numbers that are keys survive a double."""
+    if isinstance(value, list | dict):
+        if depth > MAX_EXTENSION_DEPTH:
+            raise RemoteProtocolError("NL-124", "extensions nested too deeply")
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_extension(item, depth + 1)
+    if isinstance(value, dict):
+        for key in value:
+            if abs(key) > MAX_EXTENSION_NUMBER if type(key) is int else len(key) > MAX_EXTENSION_NAME_BYTES:
+                raise RemoteProtocolError("NL-124", "a key in the extensions that is too large")
+
+
+# --- messages ---------------------------------------------------------------------------------------------
+
+
+def _extensions(sender: UserUri, room: RoomUri) -> dict[int | str, Any]:
+    return {SENDER_EXTENSION: sender, ROOM_EXTENSION: room}
+
+
+def text_message(salt: bytes, sender: UserUri, room: RoomUri, text: str) -> MimiContent:
+    """A message of plain text. ``salt``: 16 fresh random bytes."""
+    return MimiContent(salt=salt, extensions=_extensions(sender, room), body=SinglePart(TEXT_PLAIN, text.encode()))
+
+
+def status_report(
+    salt: bytes, sender: UserUri, room: RoomUri, statuses: Sequence[tuple[MessageId, MessageStatus]]
+) -> MimiContent:
+    """A message in which ``sender`` tells how messages of ``room`` fared; ``salt``: 16 fresh random bytes.
+
+    Source: draft-mahy-mimi-message-status-01.
+    """
+    report = cbor.encode([[reported, status] for reported, status in statuses])
+    body = SinglePart(MESSAGE_STATUS, report, disposition=Disposition.UNSPECIFIED)
+    return MimiContent(salt=salt, extensions=_extensions(sender, room), body=body)
+
+
+def read_status_report(part: Part) -> tuple[tuple[MessageId, MessageStatus], ...] | None:
+    """The statuses that ``part`` tells, or None if it is no status report.
+
+    Raises ``RemoteProtocolError`` NL-110, NL-111, NL-122; NL-129 for another shape, an unknown status or none at all.
+    """
+    if not isinstance(part, SinglePart) or part.content_type != MESSAGE_STATUS:
+        return None
+    rows = cbor.decode(part.content)
+    if type(rows) is not list or not rows:
+        raise RemoteProtocolError("NL-129", "not a status report")
+    return tuple(map(_read_status, rows))
+
+
+def _read_status(row: object) -> tuple[MessageId, MessageStatus]:
+    match row:
+        case [bytes() as reported, int() as status] if type(status) is int and 0 <= status <= max(MessageStatus):
+            found = _read_message_id(reported)
+            assert found is not None
+            return found, MessageStatus(status)
+    raise RemoteProtocolError("NL-129", "not a message id and a known status")
