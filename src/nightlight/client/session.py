@@ -1,0 +1,429 @@
+"""What one device does next: a state machine, events in, effects out.
+
+It keeps the connection, each room's order and each room's outbox. No I/O, no clock, no randomness: ``now_ms`` is of
+a clock that never jumps, and the device's store tells what is durable.
+
+Each room has one submission under way at a time, so that no refusal can let a later message overtake an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from nightlight.client.events import ConnectionState
+from nightlight.errors import LocalProtocolError, ProblemName
+from nightlight.protocol.ids import RoomUri, SubmissionId
+from nightlight.protocol.messages import (
+    Accepted,
+    Acknowledge,
+    ClientFrame,
+    Delivery,
+    EntryKind,
+    Goodbye,
+    Ready,
+    Refused,
+    Removed,
+    ServerFrame,
+    Wake,
+)
+
+Entry = Accepted | Delivery | Removed
+"""A place in a room's log, as this device sees it."""
+
+FIRST_BACKOFF_MS = 500
+LONGEST_BACKOFF_MS = 60_000
+STALL_MS = 5_000
+"""How long a room may owe us an entry before we ask again, by connecting anew."""
+MAX_AHEAD = 512
+"""Entries of one room that wait for an earlier one."""
+
+_TEMPORARY = frozenset({ProblemName.TOO_MANY, ProblemName.UNAVAILABLE, ProblemName.INTERNAL, ProblemName.WRONG_EPOCH})
+
+
+class Signal(StrEnum):
+    """What happens to the connection."""
+
+    START = "start"
+    READY = "ready"
+    CAUGHT_UP = "caught_up"
+    LOST = "lost"
+    TIMER = "timer"
+    STOP = "stop"
+
+
+_S = ConnectionState
+TRANSITIONS: dict[tuple[ConnectionState, Signal], ConnectionState] = {
+    (_S.OFFLINE, Signal.START): _S.CONNECTING,
+    (_S.CONNECTING, Signal.READY): _S.CATCHING_UP,
+    (_S.CONNECTING, Signal.LOST): _S.WAITING,
+    (_S.CATCHING_UP, Signal.CAUGHT_UP): _S.ONLINE,
+    (_S.CATCHING_UP, Signal.LOST): _S.WAITING,
+    (_S.ONLINE, Signal.LOST): _S.WAITING,
+    (_S.WAITING, Signal.TIMER): _S.CONNECTING,
+    (_S.OFFLINE, Signal.STOP): _S.OFFLINE,
+    (_S.CONNECTING, Signal.STOP): _S.OFFLINE,
+    (_S.CATCHING_UP, Signal.STOP): _S.OFFLINE,
+    (_S.ONLINE, Signal.STOP): _S.OFFLINE,
+    (_S.WAITING, Signal.STOP): _S.OFFLINE,
+}
+"""The connection's states; a pair that is missing is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One item of a room's outbox. ``epoch``: the one it is built for, or None when it is not built."""
+
+    submission_id: SubmissionId
+    epoch: int | None
+
+
+# --- effects ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open the stream and say Hello with these cursors."""
+
+    cursors: dict[RoomUri, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close the stream; ``lost`` follows. ``forget_token``: the hub did not take it."""
+
+    reason: str
+    forget_token: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Send this."""
+
+    frame: ClientFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send what the outbox holds under this id."""
+
+    room: RoomUri
+    submission_id: SubmissionId
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Build this item for the room's epoch, make it durable, and say ``built``."""
+
+    room: RoomUri
+    submission_id: SubmissionId
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Process these entries, each room's in this order, make it durable, and say ``stored`` for each room."""
+
+    entries: dict[RoomUri, list[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The hub refused this for good; record that and say ``dropped``."""
+
+    room: RoomUri
+    submission_id: SubmissionId
+    problem: ProblemName
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Read again what HTTP tells: ``contacts`` or ``key_packages``."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellState:
+    """The application hears of the connection's new state."""
+
+    state: ConnectionState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TellFault:
+    """The hub broke a rule; record it."""
+
+    room: RoomUri | None
+    check: str
+
+
+Effect = Connect | Disconnect | SendFrame | Submit | Build | Process | Fail | Refresh | TellState | TellFault
+
+
+@dataclass(slots=True)
+class _Room:
+    """``stored`` ≤ ``released``: durable here, handed out for processing. None: the log has not begun for us."""
+
+    stored: int | None
+    released: int | None
+    epoch: int
+    queue: deque[Outgoing] = field(default_factory=deque)
+    head: int = 0
+    ahead: dict[int, Entry] = field(default_factory=dict)
+    flying: bool = False
+    wanted_epoch: int = 0
+    retry_at_ms: int | None = None
+    refusals: int = 0
+    asked_from: int | None = None
+    """The place from which we asked again for what is missing; asking twice is no use."""
+
+    @property
+    def behind(self) -> bool:
+        return bool(self.ahead) or (self.released or 0) < self.head
+
+
+class Session:
+    """The state of one device. Methods are events; what they return is to be done, in that order."""
+
+    def __init__(self) -> None:
+        """Nothing is known; ``open_room`` and ``queue`` tell what the store holds."""
+        self.state = ConnectionState.OFFLINE
+        self._rooms: dict[RoomUri, _Room] = {}
+        self._attempts = 0
+        self._retry_at_ms: int | None = None
+        self._stalled_at_ms: int | None = None
+
+    # --- what the store holds
+
+    def open_room(self, room: RoomUri, stored: int, epoch: int, queue: Iterable[Outgoing] = ()) -> None:
+        """This device is in ``room`` and holds its log up to ``stored``."""
+        self._rooms[room] = _Room(stored=stored, released=stored, epoch=epoch, queue=deque(queue))
+
+    def close_room(self, room: RoomUri) -> None:
+        """This device is not in ``room`` any more."""
+        self._rooms.pop(room, None)
+
+    def queue(self, room: RoomUri, item: Outgoing) -> list[Effect]:
+        """The outbox of ``room`` ends with ``item``."""
+        state = self._rooms[room]
+        state.queue.append(item)
+        return self._next(room, state)
+
+    def built(self, room: RoomUri, item: Outgoing) -> list[Effect]:
+        """The first item of the outbox is built and durable."""
+        state = self._rooms[room]
+        if not state.queue or state.queue[0].submission_id != item.submission_id:
+            raise LocalProtocolError("built what is not first in the outbox")
+        state.queue[0] = item
+        return self._next(room, state)
+
+    def dropped(self, room: RoomUri, submission_ids: Iterable[SubmissionId]) -> list[Effect]:
+        """The outbox does not hold these any more."""
+        state = self._rooms.get(room)
+        return [] if state is None else self._drop(room, state, set(submission_ids))
+
+    def stored(self, room: RoomUri, seq: int, epoch: int, settled: Iterable[SubmissionId] = ()) -> list[Effect]:
+        """The log up to ``seq`` is durable, the group is in ``epoch``, and the outbox no longer holds ``settled``."""
+        state = self._rooms[room]
+        moved = seq > (state.stored or 0)
+        state.stored = max(seq, state.stored or 0)
+        if epoch != state.epoch:
+            state.epoch, state.retry_at_ms, state.refusals = epoch, None, 0
+        effects: list[Effect] = []
+        if moved and self._connected:
+            effects.append(SendFrame(Acknowledge(room, state.stored)))
+        return [*effects, *self._drop(room, state, set(settled)), *self._caught_up()]
+
+    # --- the connection
+
+    def start(self) -> list[Effect]:
+        """The application wants a connection."""
+        return [self._move(Signal.START), self._connect()]
+
+    def stop(self) -> list[Effect]:
+        """The application wants no connection."""
+        self._forget_connection()
+        self._retry_at_ms = None
+        return [self._move(Signal.STOP)]
+
+    def lost(self, now_ms: int, reason: str, random: int) -> list[Effect]:
+        """The stream ended or could not be opened. ``random``: 32 random bits, so that clients do not return at once."""
+        self._forget_connection()
+        backoff = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(self._attempts, 16))
+        self._attempts += 1
+        self._retry_at_ms = now_ms + backoff // 2 + backoff * random // 2**33
+        return [self._move(Signal.LOST, reason)]
+
+    def hurry(self, now_ms: int) -> None:
+        """If the session waits to connect, it waits no longer: the network is back."""
+        if self._retry_at_ms is not None:
+            self._retry_at_ms, self._attempts = now_ms, 0
+
+    def next_timer_ms(self) -> int | None:
+        """When ``tick`` is due, or None."""
+        times = [room.retry_at_ms for room in self._rooms.values() if room.retry_at_ms is not None]
+        times += [at for at in (self._retry_at_ms, self._stalled_at_ms) if at is not None]
+        return min(times, default=None)
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Whatever was due by ``now_ms`` is done."""
+        effects: list[Effect] = []
+        if self._retry_at_ms is not None and now_ms >= self._retry_at_ms:
+            self._retry_at_ms = None
+            effects += [self._move(Signal.TIMER), self._connect()]
+        if self._stalled_at_ms is not None and now_ms >= self._stalled_at_ms:
+            self._stalled_at_ms = None
+            effects.append(Disconnect("an entry is missing"))
+        for room, state in self._rooms.items():
+            if state.retry_at_ms is not None and now_ms >= state.retry_at_ms:
+                state.retry_at_ms = None
+                effects += self._next(room, state)
+        return effects
+
+    def receive(self, frames: Sequence[ServerFrame], now_ms: int) -> list[Effect]:
+        """These frames came, in this order."""
+        effects: list[Effect] = []
+        arrived: dict[RoomUri, list[Entry]] = {}
+        for frame in frames:
+            match frame:
+                case Accepted() | Delivery() | Removed():
+                    effects += self._arrive(frame, arrived)
+                case Refused():
+                    effects += self._refused(frame, now_ms)
+                case Ready():
+                    effects += self._ready(frame)
+                case Wake(what):
+                    effects.append(Refresh(what))
+                case Goodbye(reason):
+                    effects.append(Disconnect(reason))
+        self._watch(now_ms, progress=bool(arrived))
+        if arrived:
+            effects.append(Process(arrived))
+        return [*effects, *self._caught_up()]
+
+    # --- inside
+
+    @property
+    def _connected(self) -> bool:
+        return self.state in {ConnectionState.CATCHING_UP, ConnectionState.ONLINE}
+
+    def _move(self, signal: Signal, reason: str | None = None) -> TellState:
+        try:
+            self.state = TRANSITIONS[self.state, signal]
+        except KeyError:
+            raise LocalProtocolError(f"{signal} while {self.state}") from None
+        return TellState(self.state, reason)
+
+    def _connect(self) -> Connect:
+        return Connect({room: state.stored for room, state in self._rooms.items() if state.stored is not None})
+
+    def _forget_connection(self) -> None:
+        self._stalled_at_ms = None
+        for room, state in list(self._rooms.items()):
+            state.flying, state.head, state.released, state.retry_at_ms = False, 0, state.stored, None
+            state.ahead.clear()
+            if state.stored is None and state.asked_from is None:
+                del self._rooms[room]
+
+    def _ready(self, frame: Ready) -> list[Effect]:
+        for uri, head in frame.heads.items():
+            self._room(RoomUri(uri)).head = head
+        effects: list[Effect] = [self._move(Signal.READY)]
+        for room, state in self._rooms.items():
+            effects += self._next(room, state)
+        return effects
+
+    def _caught_up(self) -> list[Effect]:
+        if self.state is not ConnectionState.CATCHING_UP:
+            return []
+        if any((state.stored or 0) < state.head for state in self._rooms.values()):
+            return []
+        self._attempts = 0
+        return [self._move(Signal.CAUGHT_UP)]
+
+    def _room(self, room: RoomUri) -> _Room:
+        return self._rooms.setdefault(room, _Room(stored=None, released=None, epoch=0))
+
+    def _arrive(self, entry: Entry, arrived: dict[RoomUri, list[Entry]]) -> list[Effect]:
+        """``entry`` is released with what follows it, kept until its turn, or dropped as a repeat."""
+        room = RoomUri(entry.room)
+        if isinstance(entry, Removed) and room not in self._rooms:
+            return [SendFrame(Acknowledge(room, entry.seq))]
+        state = self._room(room)
+        if _begins(entry) and entry.seq > (state.released or 0):
+            state.released = entry.seq - 1
+            state.ahead = {seq: later for seq, later in state.ahead.items() if seq > entry.seq}
+        if state.released is not None and entry.seq <= state.released:
+            if isinstance(entry, Removed) or _answers(entry, state):
+                arrived.setdefault(room, []).append(entry)
+            return []
+        if len(state.ahead) >= MAX_AHEAD and entry.seq != (state.released or 0) + 1:
+            return [Disconnect("too far ahead")]
+        state.ahead[entry.seq] = entry
+        effects: list[Effect] = []
+        if (
+            state.asked_from is not None
+            and state.asked_from == (state.released or 0)
+            and entry.seq > state.asked_from + 1
+        ):
+            effects.append(TellFault(room, "NL-501"))  # NL-501: the log is contiguous; what the hub lost is skipped
+            state.released = min(state.ahead) - 1
+        state.asked_from = None
+        while state.released is not None and (ready := state.ahead.pop(state.released + 1, None)) is not None:
+            arrived.setdefault(room, []).append(ready)
+            state.released += 1
+        return effects
+
+    def _watch(self, now_ms: int, *, progress: bool) -> None:
+        """While something is missing, time runs; with every progress it starts anew."""
+        if not self._connected or not any(state.behind for state in self._rooms.values()):
+            self._stalled_at_ms = None
+        elif progress or self._stalled_at_ms is None:
+            self._stalled_at_ms = now_ms + STALL_MS
+
+    def _refused(self, frame: Refused, now_ms: int) -> list[Effect]:
+        if frame.problem is ProblemName.UNAUTHENTICATED:
+            return [Disconnect("unauthenticated", forget_token=True)]
+        for room, state in self._rooms.items():
+            if state.flying and state.queue[0].submission_id == frame.submission_id:
+                state.flying = False
+                if frame.problem not in _TEMPORARY:
+                    return [Fail(room, state.queue[0].submission_id, frame.problem)]
+                state.wanted_epoch = frame.epoch or 0
+                if frame.problem is not ProblemName.WRONG_EPOCH or state.wanted_epoch <= state.epoch:
+                    wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
+                    state.refusals += 1
+                    state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
+                return []
+        return []
+
+    def _drop(self, room: RoomUri, state: _Room, gone: set[SubmissionId]) -> list[Effect]:
+        if gone and state.queue:
+            if state.queue[0].submission_id in gone:
+                state.flying, state.refusals, state.retry_at_ms = False, 0, None
+            state.queue = deque(item for item in state.queue if item.submission_id not in gone)
+        return self._next(room, state)
+
+    def _next(self, room: RoomUri, state: _Room) -> list[Effect]:
+        """The first item of the outbox is built or submitted, if its time has come."""
+        if not self._connected or state.flying or not state.queue or state.retry_at_ms is not None:
+            return []
+        if state.stored is None or state.stored < state.head or state.epoch < state.wanted_epoch:
+            return []
+        first = state.queue[0]
+        if first.epoch != state.epoch:
+            return [Build(room, first.submission_id)]
+        state.flying = True
+        return [Submit(room, first.submission_id)]
+
+
+def _begins(entry: Entry) -> bool:
+    return isinstance(entry, Delivery) and entry.kind is EntryKind.WELCOME
+
+
+def _answers(entry: Entry, state: _Room) -> bool:
+    """Whether this repeat answers what is still under way: its first answer was in what the hub lost."""
+    return isinstance(entry, Accepted) and state.flying and state.queue[0].submission_id == entry.submission_id
