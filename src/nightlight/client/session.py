@@ -250,7 +250,7 @@ class Session:
         return [self._move(Signal.STOP)]
 
     def lost(self, now_ms: int, reason: str, random: int) -> list[Effect]:
-        """The stream ended or could not be opened. ``random``: 32 random bits, so that clients do not return at once."""
+        """The stream ended or could not be opened. ``random``: 32 random bits, so that clients return apart."""
         self._forget_connection()
         backoff = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(self._attempts, 16))
         self._attempts += 1
@@ -276,7 +276,7 @@ class Session:
             effects += [self._move(Signal.TIMER), self._connect()]
         if self._stalled_at_ms is not None and now_ms >= self._stalled_at_ms:
             self._stalled_at_ms = None
-            effects.append(Disconnect("an entry is missing"))
+            effects += self._stalled()
         for room, state in self._rooms.items():
             if state.retry_at_ms is not None and now_ms >= state.retry_at_ms:
                 state.retry_at_ms = None
@@ -299,6 +299,7 @@ class Session:
                     effects.append(Refresh(what))
                 case Goodbye(reason):
                     effects.append(Disconnect(reason))
+        arrived = {room: entries for room, entries in arrived.items() if entries}
         self._watch(now_ms, progress=bool(arrived))
         if arrived:
             effects.append(Process(arrived))
@@ -363,19 +364,27 @@ class Session:
         if len(state.ahead) >= MAX_AHEAD and entry.seq != (state.released or 0) + 1:
             return [Disconnect("too far ahead")]
         state.ahead[entry.seq] = entry
+        _release(state, arrived.setdefault(room, []))
+        return []
+
+    def _stalled(self) -> list[Effect]:
+        """Ask again for what is missing; where that was tried, go on without it."""
         effects: list[Effect] = []
-        if (
-            state.asked_from is not None
-            and state.asked_from == (state.released or 0)
-            and entry.seq > state.asked_from + 1
-        ):
-            effects.append(TellFault(room, "NL-501"))  # NL-501: the log is contiguous; what the hub lost is skipped
-            state.released = min(state.ahead) - 1
-        state.asked_from = None
-        while state.released is not None and (ready := state.ahead.pop(state.released + 1, None)) is not None:
-            arrived.setdefault(room, []).append(ready)
-            state.released += 1
-        return effects
+        skipped: dict[RoomUri, list[Entry]] = {}
+        for room, state in self._rooms.items():
+            if not state.behind:
+                continue
+            if state.asked_from != (state.released or 0):
+                state.asked_from = state.released or 0
+                continue
+            effects.append(TellFault(room, "NL-501"))  # NL-501: a room's log is contiguous
+            state.head = state.asked_from
+            if state.ahead:
+                state.released = min(state.ahead) - 1
+                _release(state, skipped.setdefault(room, []))
+        if skipped:
+            return [*effects, Process(skipped)]
+        return [*effects, *self._caught_up()] if effects else [Disconnect("an entry is missing")]
 
     def _watch(self, now_ms: int, *, progress: bool) -> None:
         """While something is missing, time runs; with every progress it starts anew."""
@@ -418,6 +427,14 @@ class Session:
             return [Build(room, first.submission_id)]
         state.flying = True
         return [Submit(room, first.submission_id)]
+
+
+def _release(state: _Room, into: list[Entry]) -> None:
+    """What is contiguous is handed out."""
+    while state.released is not None and (entry := state.ahead.pop(state.released + 1, None)) is not None:
+        into.append(entry)
+        state.released += 1
+        state.asked_from = None
 
 
 def _begins(entry: Entry) -> bool:
