@@ -168,7 +168,7 @@ def _read_extensions(value: object) -> dict[int | str, Any]:
     parse_room_uri(room)
     if len(value) > 2:  # noqa: PLR2004 - there are others than these two
         for key in value:
-            if type(key) is bytes or key == "":
+            if type(key) is not int and not (type(key) is str and 1 <= len(key.encode()) <= MAX_EXTENSION_NAME_BYTES):
                 raise RemoteProtocolError("NL-124", "an extension whose key is neither a number nor a name")
         _check_extension(value, 1)
     return value
@@ -176,15 +176,16 @@ def _read_extensions(value: object) -> dict[int | str, Any]:
 
 def _check_extension(value: object, depth: int) -> None:
     """Arrays and maps go no deeper than four, and numbers that are keys survive a double."""
-    if isinstance(value, list | dict):
-        if depth > MAX_EXTENSION_DEPTH:
-            raise RemoteProtocolError("NL-124", "extensions nested too deeply")
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_extension(item, depth + 1)
+    if not isinstance(value, list | dict):
+        return
+    if depth > MAX_EXTENSION_DEPTH:
+        raise RemoteProtocolError("NL-124", "extensions nested too deeply")
     if isinstance(value, dict):
-        for key in value:
-            if abs(key) > MAX_EXTENSION_NUMBER if type(key) is int else len(key) > MAX_EXTENSION_NAME_BYTES:
-                raise RemoteProtocolError("NL-124", "a key in the extensions that is too large")
+        if any(type(key) is int and abs(key) > MAX_EXTENSION_NUMBER for key in value):
+            raise RemoteProtocolError("NL-124", "a number that no double holds as a key")
+        value = list(value.values())
+    for item in value:
+        _check_extension(item, depth + 1)
 
 
 # --- messages ---------------------------------------------------------------------------------------------

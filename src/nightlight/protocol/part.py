@@ -192,8 +192,9 @@ def _read_part(value: object, depth: int) -> Part:
         case _Cardinality.NULL, []:
             return NullPart(disposition, language)
         case _Cardinality.SINGLE, [content_type, content]:
-            _check_text(content_type, _bytes(content))
-            return SinglePart(_text(content_type), content, disposition, language)
+            single = SinglePart(_text(content_type), _bytes(content), disposition, language)
+            _check_text(single)
+            return single
         case _Cardinality.EXTERNAL, fields if len(fields) == len(_EXTERNAL_FIELDS):
             named = {name: read(item) for (name, read), item in zip(_EXTERNAL_FIELDS, fields, strict=True)}
             return ExternalPart(**named, disposition=disposition, language=language)
@@ -205,9 +206,9 @@ def _read_part(value: object, depth: int) -> Part:
     raise RemoteProtocolError("NL-126", "not a part")
 
 
-def _check_text(content_type: object, content: bytes) -> None:
-    if content_type in _TEXT_TYPES:
+def _check_text(part: SinglePart) -> None:
+    if part.content_type in _TEXT_TYPES:
         try:
-            content.decode()
+            part.content.decode()
         except UnicodeDecodeError:
             raise RemoteProtocolError("NL-128", "a text that is not UTF-8") from None
