@@ -49,11 +49,9 @@ def python_names(file: Path) -> set[str]:
 
 
 def commands() -> set[str]:
-    """The command's words: every function or name that the command line registers."""
-    source = "".join(file.read_text() for file in (ROOT / "src" / "nightlight" / "cli").glob("*.py"))
-    return set(re.findall(r"^(?:async )?def ([a-z_]+)\(", source, re.MULTILINE)) | set(
-        re.findall(r"name=\"([a-z-]+)\"", source)
-    )
+    """The subcommands of ``nightlight``, as its command line lists them."""
+    source = (ROOT / "src" / "nightlight" / "cli" / "main.py").read_text()
+    return set(re.findall(r"^ +\"([a-z]+)\": \"nightlight\.cli\.", source, re.MULTILINE))
 
 
 def exists(shown_by: str) -> bool:

@@ -1,0 +1,91 @@
+"""Invented people with real clients, for tests that run a whole server."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from nightlight.client.events import Message, MessageState
+from nightlight.client.sdk import Client
+from nightlight.protocol.ids import RoomUri, UserUri
+
+MIRA = UserUri("mimi://courier.example/u/mira")
+TOMAS = UserUri("mimi://gallery.example/u/tomas")
+JUNO = UserUri("mimi://ring.example/u/juno")
+STORE_KEY = bytes(range(32))
+KEY_PACKAGES = 10
+PATIENCE_S = 120.0
+"""How long a test waits for what must happen; it is no bound on the product."""
+LOOK_EVERY_S = 0.02
+UNSENT = {MessageState.QUEUED, MessageState.FAILED}
+
+
+async def until(true: Callable[[], bool], what: str) -> None:
+    """``true`` holds; the test fails naming ``what`` if it never does."""
+    for _ in range(int(PATIENCE_S / LOOK_EVERY_S)):
+        if true():
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise AssertionError(f"never happened: {what}")
+
+
+def store_path(folder: Path, user: UserUri) -> Path:
+    """Where the tests keep the store of ``user``."""
+    return folder / f"{user.rpartition('/')[2]}.store"
+
+
+async def newcomer(url: str, user: UserUri, folder: Path, *, receipts: bool = False) -> Client:
+    """``user`` has an account and a connected client."""
+    client = await Client.register(
+        url, user, store_path(folder, user), store_key=STORE_KEY, receipts=receipts, key_packages=KEY_PACKAGES
+    )
+    await client.connect()
+    await client.wait_online()
+    return client
+
+
+async def returning(user: UserUri, folder: Path, *, receipts: bool = False) -> Client:
+    """The client of ``user``, opened again and connecting."""
+    client = await Client.open(
+        store_path(folder, user), store_key=STORE_KEY, receipts=receipts, key_packages=KEY_PACKAGES
+    )
+    await client.connect()
+    return client
+
+
+async def befriend(asking: Client, asked: Client) -> None:
+    """Both may write to each other."""
+    await asking.request_contact(asked.user)
+    await asked.accept_contact(asking.user)
+
+
+async def share_room(owner: Client, *others: Client) -> RoomUri:
+    """A room of ``owner`` and ``others``, who are its contacts and have joined."""
+    if len(others) == 1:
+        room = await owner.room_with(others[0].user)
+    else:
+        room = await owner.create_room([other.user for other in others])
+    for other in others:
+        await until(lambda other=other: room in {summary.room for summary in other.rooms()}, f"{other.user} joins")
+    return room
+
+
+def conversation(client: Client, room: RoomUri) -> list[Message]:
+    """Everything that ``client`` shows of ``room``, oldest first."""
+    return client.messages(room, limit=1_000_000)
+
+
+def texts(client: Client, room: RoomUri) -> list[str]:
+    """The texts of ``conversation``."""
+    return [message.text for message in conversation(client, room)]
+
+
+async def settled(room: RoomUri, *clients: Client) -> None:
+    """Every client shows the same messages in the same order, and none is still to be sent."""
+
+    def same() -> bool:
+        shown = [conversation(client, room) for client in clients]
+        everything_sent = not any(message.state in UNSENT for messages in shown for message in messages)
+        orders = {tuple(message.message_id for message in messages) for messages in shown}
+        return everything_sent and len(orders) == 1
+
+    await until(same, "everyone shows the same conversation")

@@ -1,0 +1,179 @@
+"""A relay between clients and server that loses, doubles, swaps and cuts what passes, as a test tells it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Final, Literal
+
+import httpx
+import uvicorn
+import websockets
+
+from tests.support.server import free_port
+
+CUT: Final = "cut"
+"""In what a deed returns: the connection breaks here."""
+Deed = Callable[[bytes], Sequence[bytes | Literal["cut"]]]
+"""What becomes of one frame or one request: the bytes to pass on, in order."""
+Scope = dict[str, Any]
+Receive = Callable[[], Any]
+Send = Callable[[dict[str, Any]], Any]
+
+
+def faithful(frame: bytes) -> Sequence[bytes]:
+    """It arrives once."""
+    return [frame]
+
+
+def doubled(frame: bytes) -> Sequence[bytes]:
+    """It arrives twice."""
+    return [frame, frame]
+
+
+def every(count: int, deed: Deed) -> Deed:
+    """``deed`` befalls each ``count``-th; the others arrive once."""
+    seen = 0
+
+    def chosen(frame: bytes) -> Sequence[bytes | Literal["cut"]]:
+        nonlocal seen
+        seen += 1
+        return faithful(frame) if seen % count else deed(frame)
+
+    return chosen
+
+
+def lost(frame: bytes) -> Sequence[bytes]:
+    """It never arrives, and the connection stays."""
+    del frame
+    return []
+
+
+def cut_before(frame: bytes) -> Sequence[bytes | Literal["cut"]]:
+    """It never arrives: the connection breaks first."""
+    del frame
+    return [CUT]
+
+
+def cut_after(frame: bytes) -> Sequence[bytes | Literal["cut"]]:
+    """It arrives, and then the connection breaks: whatever answers it is lost."""
+    return [frame, CUT]
+
+
+def swapped() -> Deed:
+    """Each two frames change places."""
+    held: list[bytes] = []
+
+    def swap(frame: bytes) -> Sequence[bytes]:
+        if not held:
+            held.append(frame)
+            return []
+        return [frame, held.pop()]
+
+    return swap
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals stay pytest's."""
+        yield
+
+
+class Relay:
+    """Passes on HTTP and WebSocket to ``upstream``; its deeds may be changed at any time."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.upstream = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything arrives, once."""
+        self.requests: Deed = faithful
+        self.to_server: Deed = faithful
+        self.to_client: Deed = faithful
+        self.reading = asyncio.Event()
+        self.reading.set()
+
+    @asynccontextmanager
+    async def running(self, upstream: str) -> AsyncIterator["Relay"]:
+        """The relay stands in front of ``upstream`` (``http://host:port``) inside."""
+        self.upstream = upstream
+        config = uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="critical", lifespan="off")
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield self
+        finally:
+            server.should_exit = server.force_exit = True
+            await serving
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._websocket(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        target = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"content-length"}]
+        answer: httpx.Response | None = None
+        async with httpx.AsyncClient(base_url=self.upstream) as http:
+            for item in self.requests(body):
+                if item == CUT:
+                    # An answer that is announced and never comes: uvicorn breaks the connection.
+                    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+                    return
+                answer = await http.request(scope["method"], target, headers=headers, content=item)
+        assert answer is not None
+        passed = [
+            (name, value) for name, value in answer.headers.raw if name.lower() in {b"content-type", b"retry-after"}
+        ]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": passed})
+        await send({"type": "http.response.body", "body": answer.content})
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        address = self.upstream.replace("http:", "ws:") + scope["path"]
+        try:
+            upstream = await websockets.connect(address, max_size=None, compression=None)
+        except (OSError, websockets.WebSocketException):
+            await send({"type": "websocket.close", "code": 1013})
+            return
+        await send({"type": "websocket.accept"})
+        directions = [
+            asyncio.create_task(self._upward(receive, upstream)),
+            asyncio.create_task(self._downward(upstream, send)),
+        ]
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        for direction in directions:
+            direction.cancel()
+        await asyncio.gather(*directions, return_exceptions=True)
+        upstream.transport.abort()
+        with suppress(Exception):  # the client may have left first
+            await send({"type": "websocket.close", "code": 1001})
+
+    async def _upward(self, receive: Receive, upstream: websockets.ClientConnection) -> None:
+        with suppress(websockets.ConnectionClosed):
+            while (event := await receive())["type"] == "websocket.receive":
+                for item in self.to_server(event["bytes"]):
+                    if item == CUT:
+                        return
+                    await upstream.send(item)
+
+    async def _downward(self, upstream: websockets.ClientConnection, send: Send) -> None:
+        with suppress(websockets.ConnectionClosed):
+            while True:
+                await self.reading.wait()
+                frame = await upstream.recv(decode=False)
+                for item in self.to_client(frame):
+                    if item == CUT:
+                        return
+                    await send({"type": "websocket.send", "bytes": item})
