@@ -9,6 +9,7 @@ import httpx
 import uvicorn
 import websockets
 
+from tests.support.people import until
 from tests.support.server import free_port
 
 CUT: Final = "cut"
@@ -103,8 +104,7 @@ class Relay:
         config = uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="critical", lifespan="off")
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started, "the relay listens")
         try:
             yield self
         finally:
