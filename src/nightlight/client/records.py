@@ -1,0 +1,91 @@
+"""What the local store's rows say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from msgspec import Struct
+
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+
+
+class Standing(StrEnum):
+    """How this device stands to a room."""
+
+    CREATED = "created"
+    """The group is made here; the hub may not know the room yet."""
+    JOINED = "joined"
+    LEFT = "left"
+    BROKEN = "broken"
+    """Its group can't go on here; somebody has to add this device again."""
+
+
+class ItemKind(StrEnum):
+    """What an item of the outbox is."""
+
+    MESSAGE = "message"
+    STATUS = "status"
+    COMMIT = "commit"
+
+
+class Identity(Struct, frozen=True):
+    """One device of one person. Seeds are of Ed25519 keys, 32 bytes; ``device_list`` is signed and encoded.
+
+    ``registered``: the server has taken the account.
+    """
+
+    server_url: str
+    user: UserUri
+    device: DeviceUri
+    account_seed: bytes
+    session_seed: bytes
+    device_list: bytes
+    registered: bool = False
+
+
+class Intent(Struct, frozen=True):
+    """What a commit is for, so that it can be built again after another commit won.
+
+    ``add``: key packages; ``remove``: users. Both empty: fresh keys for this device's leaf.
+    """
+
+    add: list[bytes] = []
+    remove: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """One room. ``cursor``: the log is processed up to here; ``read_seq``: the person has read up to here."""
+
+    room: RoomUri
+    standing: Standing
+    cursor: int
+    epoch: int
+    franking_key: bytes
+    members: tuple[UserUri, ...]
+    read_seq: int = 0
+    accepted_at_ms: TimestampMs = field(default=TimestampMs(0))
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One submission. ``content``: application data, or an encoded ``Intent``; ``payload`` is built for ``epoch``."""
+
+    submission_id: SubmissionId
+    room: RoomUri
+    kind: ItemKind
+    content: bytes = field(repr=False)
+    message_id: MessageId | None = None
+    epoch: int | None = None
+    payload: bytes | None = field(default=None, repr=False)
+    welcome: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One message as a report shows it: the exact content, and the hub's statement."""
+
+    application_data: bytes = field(repr=False)
+    frank: bytes
+    accepted_at_ms: TimestampMs

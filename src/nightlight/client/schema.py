@@ -1,0 +1,86 @@
+"""The tables of the local store, and how older stores become newer ones."""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    -- The device itself: its identity and the key of the sealed copies.
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+    -- MLS state, as the crate hands it over. Keys of one group share a prefix.
+    CREATE TABLE mls (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE rooms (
+        room TEXT PRIMARY KEY,
+        standing TEXT NOT NULL,             -- records.Standing
+        cursor INTEGER NOT NULL,            -- the log is processed up to here
+        epoch INTEGER NOT NULL,             -- of the MLS group
+        franking_key BLOB NOT NULL,         -- the hub's, pinned when the room was joined
+        members TEXT NOT NULL,              -- user URIs, sorted, as JSON
+        read_seq INTEGER NOT NULL,          -- read by this person up to here
+        accepted_at_ms INTEGER NOT NULL     -- of the newest message processed
+    ) WITHOUT ROWID;
+
+    CREATE TABLE messages (
+        position INTEGER PRIMARY KEY,
+        message_id BLOB NOT NULL UNIQUE,
+        room TEXT NOT NULL,
+        seq INTEGER NOT NULL,               -- place in the log; 2^62 while queued
+        sender TEXT NOT NULL,
+        own INTEGER NOT NULL,
+        body TEXT,                          -- NULL when there is nothing in it that we can show
+        state TEXT NOT NULL,                -- events.MessageState
+        accepted_at_ms INTEGER              -- NULL while queued
+    );
+    CREATE INDEX messages_in_order ON messages (room, seq, position);
+
+    -- What a report needs: the exact content, sealed under a key of its own, with the hub's frank.
+    CREATE TABLE evidence (
+        message_id BLOB PRIMARY KEY,
+        room TEXT NOT NULL,
+        accepted_at_ms INTEGER NOT NULL,
+        frank BLOB NOT NULL,
+        nonce BLOB NOT NULL,
+        sealed BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX evidence_by_age ON evidence (accepted_at_ms);
+
+    -- In the order in which each room's items go out.
+    CREATE TABLE outbox (
+        position INTEGER PRIMARY KEY,
+        submission_id BLOB NOT NULL UNIQUE,
+        room TEXT NOT NULL,
+        kind TEXT NOT NULL,                 -- records.ItemKind
+        content BLOB NOT NULL,              -- application data, or the intent of a commit
+        message_id BLOB,                    -- of a message alone
+        epoch INTEGER,                      -- what payload is built for; NULL when it is not built
+        payload BLOB,
+        welcome BLOB
+    );
+
+    -- What we have to tell the senders.
+    CREATE TABLE receipts (
+        room TEXT NOT NULL,
+        message_id BLOB NOT NULL,
+        status INTEGER NOT NULL,            -- content.MessageStatus
+        PRIMARY KEY (room, message_id)
+    ) WITHOUT ROWID;
+
+    -- The newest device list known of each person, and the account key it is under.
+    CREATE TABLE pins (
+        user TEXT PRIMARY KEY,
+        account_key BLOB NOT NULL,
+        device_list BLOB NOT NULL           -- signed, as it came
+    ) WITHOUT ROWID;
+
+    CREATE TABLE contacts (user TEXT PRIMARY KEY, state TEXT NOT NULL, since_ms INTEGER NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE faults (
+        position INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        room TEXT,
+        check_number TEXT NOT NULL,
+        culprit TEXT NOT NULL               -- device or user URI, or "hub"
+    );
+    """,
+)

@@ -1,0 +1,430 @@
+"""The encrypted local store: MLS state, messages, cursors and the outbox of one device, in one SQLite file.
+
+What belongs together is written in one transaction, and a transaction that has ended survives a power failure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from nightlight.client.events import FaultSeen, Message, MessageState
+from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.schema import MIGRATIONS
+from nightlight.errors import NightlightError
+from nightlight.protocol.content import MessageStatus
+from nightlight.protocol.credential import SignedDeviceList
+from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.messages import Contact, ContactState
+
+STORE_KEY_BYTES = 32
+EVIDENCE_WINDOW_MS = 60 * 86_400_000
+KEPT_FAULTS = 1_000
+UNPLACED = 2**62
+"""The place in the log of a message that is queued: after all others."""
+_NONCE_BYTES = 12
+_CHECKPOINT_PAGES = 256
+
+Row = tuple[Any, ...]
+Write = tuple[bytes, bytes | None]
+T = TypeVar("T")
+
+
+class StoreError(NightlightError):
+    """The store cannot be used: not there, another key, in use, damaged, or the disk is full."""
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (apsw.BusyError, "this store is in use by another process"),
+    (apsw.LockedError, "this store is in use by another process"),
+    (apsw.NotADBError, "this is not a store, or the key is of another one"),
+    (apsw.CantOpenError, "there is no store here"),
+    (apsw.FullError, "the disk is full"),
+    (apsw.CorruptError, "this store is damaged"),
+    (apsw.IOError, "the disk does not answer as it should"),
+    (apsw.ReadOnlyError, "this store cannot be written"),
+)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        for kind, reason in _REASONS:
+            if isinstance(error, kind):
+                raise StoreError(reason) from error
+        raise
+
+
+class Store:
+    """One open store. Only one process has it open; methods that write are called inside ``transaction``."""
+
+    def __init__(self, connection: apsw.Connection, random: Callable[[int], bytes]) -> None:
+        """Use ``create`` or ``open``."""
+        self._connection = connection
+        self._random = random
+        self._sealing: AESGCM | None = None
+
+    @staticmethod
+    def create(path: Path, key: bytes, random: Callable[[int], bytes]) -> Store:
+        """A new store at ``path`` under ``key`` (32 bytes). Raises ``StoreError``, also if there is a file already."""
+        if path.exists():
+            raise StoreError("there is a store here already")
+        store = Store._connect(path, key, random, apsw.SQLITE_OPEN_CREATE)
+        with store.transaction():
+            store.put("sealing_key", random(32))
+        return store
+
+    @staticmethod
+    def open(path: Path, key: bytes, random: Callable[[int], bytes]) -> Store:
+        """The store at ``path`` under ``key`` (32 bytes), in the newest schema. Raises ``StoreError``."""
+        return Store._connect(path, key, random, 0)
+
+    @staticmethod
+    def _connect(path: Path, key: bytes, random: Callable[[int], bytes], create: int) -> Store:
+        if len(key) != STORE_KEY_BYTES:
+            raise StoreError("a store key is 32 bytes")
+        with _explained():
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | create)
+            try:
+                connection.pragma("key", f"raw:{key.hex()}")
+                connection.pragma("locking_mode", "EXCLUSIVE")
+                connection.pragma("journal_mode", "wal")
+                connection.pragma("synchronous", "FULL")
+                connection.pragma("secure_delete", "on")
+                connection.pragma("cache_size", -256)
+                connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
+                store = Store(connection, random)
+                store._migrate()
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            version = int(self._connection.pragma("user_version"))
+            if version > len(MIGRATIONS):
+                raise StoreError("this store was written by a newer version")
+            for step in MIGRATIONS[version:]:
+                self._connection.execute(step)
+            self._connection.pragma("user_version", len(MIGRATIONS))
+
+    def close(self) -> None:
+        """The file is closed; whatever transaction was open is undone."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is written inside is durable afterwards, all of it; after an exception, none. Raises ``StoreError``."""
+        with _explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with _explained():
+            return list(self._connection.execute(sql, values))
+
+    def _row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        rows = self._rows(sql, values)
+        return rows[0] if rows else None
+
+    def _write(self, sql: str, values: Sequence[Any] = ()) -> int:
+        """How many rows changed."""
+        self._connection.execute(sql, values)
+        return self._connection.changes()
+
+    # --- the device
+
+    def put(self, name: str, value: bytes) -> None:
+        """``value`` is the one under ``name``."""
+        self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def get(self, name: str) -> bytes | None:
+        """What is under ``name``."""
+        row = self._row("SELECT value FROM meta WHERE name = ?", (name,))
+        return row[0] if row else None
+
+    def put_identity(self, identity: Identity) -> None:
+        """This store is of this device."""
+        self.put("identity", msgspec.msgpack.encode(identity))
+
+    def identity(self) -> Identity:
+        """Whose store this is. Raises ``StoreError``."""
+        value = self.get("identity")
+        if value is None:
+            raise StoreError("this store has no device in it")
+        return msgspec.msgpack.decode(value, type=Identity)
+
+    # --- MLS
+
+    def mls_entries(self, scope: bytes) -> list[tuple[bytes, bytes]]:
+        """Every entry whose key starts with ``scope``."""
+        end = (int.from_bytes(scope, "big") + 1).to_bytes(len(scope), "big")
+        return self._rows("SELECT key, value FROM mls WHERE key >= ? AND key < ?", (scope, end))
+
+    def write_mls(self, writes: Iterable[Write]) -> None:
+        """The entries have these values; those with None are gone."""
+        for key, value in writes:
+            if value is None:
+                self._write("DELETE FROM mls WHERE key = ?", (key,))
+            else:
+                self._write("INSERT OR REPLACE INTO mls VALUES (?, ?)", (key, value))
+
+    # --- rooms
+
+    def put_room(self, record: RoomRecord) -> None:
+        """The room is as ``record`` says."""
+        self._write(
+            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.room,
+                record.standing.value,
+                record.cursor,
+                record.epoch,
+                record.franking_key,
+                json.dumps(record.members),
+                record.read_seq,
+                record.accepted_at_ms,
+            ),
+        )
+
+    def room(self, room: RoomUri) -> RoomRecord | None:
+        """The room, if this device knows it."""
+        row = self._row("SELECT * FROM rooms WHERE room = ?", (room,))
+        return None if row is None else _room(row)
+
+    def rooms(self) -> list[RoomRecord]:
+        """Every room this device is or was in."""
+        return [_room(row) for row in self._rows("SELECT * FROM rooms")]
+
+    # --- messages
+
+    def add_message(self, message: Message, seq: int | None) -> bool:
+        """The message is stored; False when it was already."""
+        return bool(
+            self._write(
+                "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    message.message_id,
+                    message.room,
+                    UNPLACED if seq is None else seq,
+                    message.sender,
+                    message.own,
+                    message.text,
+                    message.state.value,
+                    message.accepted_at_ms,
+                ),
+            )
+        )
+
+    def has_message(self, message_id: MessageId) -> bool:
+        """Whether it is stored."""
+        return self._row("SELECT 1 FROM messages WHERE message_id = ?", (message_id,)) is not None
+
+    def accept_message(self, message_id: MessageId, seq: int, accepted_at_ms: int) -> None:
+        """The hub took our queued message at ``seq``."""
+        self._write(
+            "UPDATE messages SET seq = ?, accepted_at_ms = ?, state = ? WHERE message_id = ?",
+            (seq, accepted_at_ms, MessageState.SENT.value, message_id),
+        )
+
+    def advance_message(self, message_id: MessageId, state: MessageState, before: Sequence[MessageState]) -> bool:
+        """Our own message is in ``state``, if it was in one of ``before``; whether that changed anything."""
+        earlier = json.dumps([state.value for state in before])
+        return bool(
+            self._write(
+                "UPDATE messages SET state = ? WHERE message_id = ? AND own"
+                " AND state IN (SELECT value FROM json_each(?))",
+                (state.value, message_id, earlier),
+            )
+        )
+
+    def message(self, message_id: MessageId) -> Message | None:
+        """The message, if it is stored."""
+        row = self._row("SELECT * FROM messages WHERE message_id = ?", (message_id,))
+        return None if row is None else _message(row)
+
+    def messages(self, room: RoomUri, limit: int, before: MessageId | None = None) -> list[Message]:
+        """The newest ``limit`` messages, before one if given, oldest first; queued ones last."""
+        rows = self._rows(
+            "SELECT * FROM messages WHERE room = ?1 AND body IS NOT NULL AND (?2 IS NULL OR (seq, position) <"
+            " (SELECT seq, position FROM messages WHERE message_id = ?2))"
+            " ORDER BY seq DESC, position DESC LIMIT ?3",
+            (room, before, limit),
+        )
+        return [_message(row) for row in reversed(rows)]
+
+    def unread(self, room: RoomUri) -> list[MessageId]:
+        """Other people's messages after the place up to which this person has read, in order."""
+        rows = self._rows(
+            "SELECT message_id FROM messages JOIN rooms USING (room)"
+            " WHERE room = ? AND seq > read_seq AND NOT own AND body IS NOT NULL ORDER BY seq",
+            (room,),
+        )
+        return [MessageId(row[0]) for row in rows]
+
+    # --- evidence
+
+    def _seal(self) -> AESGCM:
+        if self._sealing is None:
+            key = self.get("sealing_key")
+            if key is None:
+                raise StoreError("the key of the sealed copies was wiped")
+            self._sealing = AESGCM(key)
+        return self._sealing
+
+    def keep_evidence(self, message_id: MessageId, room: RoomUri, evidence: Evidence) -> None:
+        """A sealed copy of the message is kept for reports."""
+        nonce = self._random(_NONCE_BYTES)
+        self._write(
+            "INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                message_id,
+                room,
+                evidence.accepted_at_ms,
+                evidence.frank,
+                nonce,
+                self._seal().encrypt(nonce, evidence.application_data, message_id),
+            ),
+        )
+
+    def evidence(self, message_id: MessageId) -> Evidence | None:
+        """The message as a report shows it, while it is kept."""
+        row = self._row("SELECT nonce, sealed, frank, accepted_at_ms FROM evidence WHERE message_id = ?", (message_id,))
+        if row is None:
+            return None
+        return Evidence(self._seal().decrypt(row[0], row[1], message_id), row[2], row[3])
+
+    def purge_evidence(self, now_ms: TimestampMs) -> int:
+        """Copies older than the window are erased; how many."""
+        return self._write("DELETE FROM evidence WHERE accepted_at_ms < ?", (now_ms - EVIDENCE_WINDOW_MS,))
+
+    # --- outbox
+
+    def enqueue(self, item: OutboxItem) -> None:
+        """The outbox of the item's room ends with it."""
+        self._write(
+            "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                item.submission_id,
+                item.room,
+                item.kind.value,
+                item.content,
+                item.message_id,
+                item.epoch,
+                item.payload,
+                item.welcome,
+            ),
+        )
+
+    def set_payload(self, submission_id: SubmissionId, epoch: int, payload: bytes, welcome: bytes | None) -> None:
+        """The item is built for ``epoch``."""
+        self._write(
+            "UPDATE outbox SET epoch = ?, payload = ?, welcome = ? WHERE submission_id = ?",
+            (epoch, payload, welcome, submission_id),
+        )
+
+    def outbox_item(self, submission_id: SubmissionId) -> OutboxItem | None:
+        """The item with this id."""
+        row = self._row("SELECT * FROM outbox WHERE submission_id = ?", (submission_id,))
+        return None if row is None else _item(row)
+
+    def outbox(self, room: RoomUri) -> list[OutboxItem]:
+        """The room's items, in the order in which they go out."""
+        return [_item(r) for r in self._rows("SELECT * FROM outbox WHERE room = ? ORDER BY position", (room,))]
+
+    def dequeue(self, submission_id: SubmissionId) -> None:
+        """The outbox does not hold the item."""
+        self._write("DELETE FROM outbox WHERE submission_id = ?", (submission_id,))
+
+    # --- receipts
+
+    def owe_receipt(self, room: RoomUri, message_id: MessageId, status: MessageStatus) -> None:
+        """The sender is to be told; what comes later replaces what was not told yet."""
+        self._write("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (room, message_id, status))
+
+    def owed_receipts(self, room: RoomUri, limit: int) -> list[tuple[MessageId, MessageStatus]]:
+        """What is to be told in ``room``."""
+        rows = self._rows("SELECT message_id, status FROM receipts WHERE room = ? LIMIT ?", (room, limit))
+        return [(MessageId(row[0]), MessageStatus(row[1])) for row in rows]
+
+    def rooms_with_receipts(self) -> list[RoomUri]:
+        """Where something is to be told."""
+        return [RoomUri(row[0]) for row in self._rows("SELECT DISTINCT room FROM receipts")]
+
+    def settle_receipt(self, room: RoomUri, message_id: MessageId) -> None:
+        """Nothing is to be told of this message."""
+        self._write("DELETE FROM receipts WHERE room = ? AND message_id = ?", (room, message_id))
+
+    def forget_receipts(self, room: RoomUri) -> None:
+        """Nothing is to be told in ``room``."""
+        self._write("DELETE FROM receipts WHERE room = ?", (room,))
+
+    # --- people
+
+    def put_pin(self, user: UserUri, account_key: bytes, device_list: SignedDeviceList) -> None:
+        """``device_list``, verified, is the newest one known of ``user``."""
+        self._write("INSERT OR REPLACE INTO pins VALUES (?, ?, ?)", (user, account_key, device_list.encode()))
+
+    def pin(self, user: UserUri) -> tuple[bytes, SignedDeviceList] | None:
+        """The account key of ``user`` and the newest device list known."""
+        row = self._row("SELECT account_key, device_list FROM pins WHERE user = ?", (user,))
+        return None if row is None else (row[0], SignedDeviceList.decode(row[1]))
+
+    def put_contacts(self, contacts: Iterable[Contact]) -> None:
+        """These are all contacts."""
+        self._write("DELETE FROM contacts")
+        for contact in contacts:
+            self._write("INSERT INTO contacts VALUES (?, ?, ?)", (contact.user, contact.state.value, contact.since_ms))
+
+    def contacts(self) -> list[Contact]:
+        """All contacts, as the server last told."""
+        rows = self._rows("SELECT user, state, since_ms FROM contacts ORDER BY user")
+        return [Contact(user, ContactState(state), since_ms) for user, state, since_ms in rows]
+
+    # --- faults
+
+    def add_fault(self, fault: FaultSeen) -> None:
+        """The fault is recorded; the newest thousand are kept."""
+        self._write(
+            "INSERT INTO faults (at_ms, room, check_number, culprit) VALUES (?, ?, ?, ?)",
+            (fault.at_ms, fault.room, fault.check, fault.culprit),
+        )
+        self._write("DELETE FROM faults WHERE position <= last_insert_rowid() - ?", (KEPT_FAULTS,))
+
+    def faults(self) -> list[FaultSeen]:
+        """What broke a rule, oldest first."""
+        rows = self._rows("SELECT room, check_number, culprit, at_ms FROM faults ORDER BY position")
+        return [FaultSeen(*row) for row in rows]
+
+
+def _room(row: Row) -> RoomRecord:
+    room, standing, cursor, epoch, franking_key, members, read_seq, accepted_at_ms = row
+    return RoomRecord(
+        room, Standing(standing), cursor, epoch, franking_key, tuple(json.loads(members)), read_seq, accepted_at_ms
+    )
+
+
+def _message(row: Row) -> Message:
+    _, message_id, room, _, sender, own, body, state, accepted_at_ms = row
+    return Message(room, MessageId(message_id), sender, body or "", MessageState(state), bool(own), accepted_at_ms)
+
+
+def _item(row: Row) -> OutboxItem:
+    _, submission_id, room, kind, *rest = row
+    return OutboxItem(submission_id, room, ItemKind(kind), *rest)
