@@ -66,7 +66,7 @@ def lint(root: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
     chosen = [argument for contract in contracts for argument in ("--contract", contract)]
     config = ["--config", str(ROOT / "pyproject.toml"), "--no-cache", "--no-logo"]
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-P", "-c", program, *config, *chosen],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},

@@ -34,7 +34,7 @@ class Talker:
     async def start(self) -> None:
         """The process runs, and its lines are heard."""
         with self._complaints.open("ab") as log:
-            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)  # noqa: ASYNC220, S603
+            self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)  # noqa: ASYNC220
         self._listening = asyncio.create_task(asyncio.to_thread(self._listen))
 
     def _listen(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nightlight.client.events import Message, MessageState
@@ -58,6 +59,10 @@ async def befriend(asking: Client, asked: Client) -> None:
     await asked.accept_contact(asking.user)
 
 
+def _joined(client: Client, room: RoomUri) -> bool:
+    return room in {summary.room for summary in client.rooms()}
+
+
 async def share_room(owner: Client, *others: Client) -> RoomUri:
     """A room of ``owner`` and ``others``, who are its contacts and have joined."""
     if len(others) == 1:
@@ -65,7 +70,7 @@ async def share_room(owner: Client, *others: Client) -> RoomUri:
     else:
         room = await owner.create_room([other.user for other in others])
     for other in others:
-        await until(lambda other=other: room in {summary.room for summary in other.rooms()}, f"{other.user} joins")
+        await until(partial(_joined, other, room), f"{other.user} joins")
     return room
 
 

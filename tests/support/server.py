@@ -56,7 +56,7 @@ class ServerProcess:
         command = [sys.executable, "-c", "from nightlight.cli.main import main; main()", "serve"]
         options = ["--settings", str(self._settings), "--data", str(self.data), "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [*command, *options], stdout=log, stderr=log, env={**os.environ, **environment}
             )
 
