@@ -66,7 +66,7 @@ def holder() -> Iterator[Callable[[bytes], int]]:
     program = "import sys; kept = bytes(b ^ 255 for b in sys.stdin.buffer.readline()[:-1]); print(flush=True); input()"
 
     def hold(content: bytes) -> int:
-        process = subprocess.Popen(  # noqa: S603  our own program
+        process = subprocess.Popen(
             [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         running.append(process)

@@ -1,0 +1,207 @@
+"""The screen of ``nightlight chat``: a view of what the device's store holds, drawn anew when something happens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message as TextualMessage
+from textual.widgets import Input, Static
+
+from nightlight.cli.conversation import others
+from nightlight.cli.faults import INTERRUPTED, explain
+from nightlight.cli.message_line import message_line
+from nightlight.cli.people import written
+from nightlight.client.sdk import (
+    Client,
+    ConnectionChanged,
+    ConnectionState,
+    Event,
+    FaultSeen,
+    Message,
+    MessageShown,
+    MessageState,
+    MessageStateChanged,
+    RoomChanged,
+)
+from nightlight.errors import NightlightError
+from nightlight.protocol.ids import MessageId, RoomUri, UserUri
+
+PAGE = 50
+_CONNECTION_WORDS = {
+    ConnectionState.OFFLINE: "○ offline",
+    ConnectionState.CONNECTING: "◌ connecting",
+    ConnectionState.CATCHING_UP: "◌ catching up",
+    ConnectionState.ONLINE: "● online",
+    ConnectionState.WAITING: "○ offline; what you write is sent later",
+}
+
+
+class MessageRow(Static):
+    """One message; its ticks change."""
+
+    def __init__(self, message: Message) -> None:
+        """The row shows ``message`` from the start."""
+        super().__init__(message_line(message))
+        self.message = message
+
+    def show(self, message: Message) -> None:
+        """The row shows ``message``, a later state of the same one."""
+        if message != self.message:
+            self.message = message
+            self.update(message_line(message))
+
+
+class History(VerticalScroll):
+    """The messages, the newest at the bottom; it stays there until the person scrolls up."""
+
+    class ReachedTop(TextualMessage):
+        """The person wants to see older messages."""
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Older messages are asked for when the person comes to the top."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value:
+            self.post_message(self.ReachedTop())
+
+
+class ChatApp(App[None]):
+    """One room of one device. The client is opened and closed by the caller."""
+
+    CSS = """
+    #top { height: 1; background: $panel; padding: 0 1; }
+    #people { width: 1fr; }
+    #connection { width: auto; }
+    History { height: 1fr; padding: 0 1; }
+    MessageRow { height: auto; }
+    #notice { height: auto; color: $error; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "Leave", priority=True),
+        Binding("escape", "leave", "Leave", priority=True),
+        Binding("pageup", "scroll_history(-1)", "Older", priority=True),
+        Binding("pagedown", "scroll_history(1)", "Newer", priority=True),
+    ]
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, client: Client, room: RoomUri) -> None:
+        """``client`` need not be connected."""
+        super().__init__()
+        self._client = client
+        self._room = room
+        self._rows: dict[MessageId, MessageRow] = {}
+        self._window = PAGE
+
+    def compose(self) -> ComposeResult:
+        """Who, the messages, a line for refusals, and where to write."""
+        with Horizontal(id="top"):
+            yield Static(id="people", markup=False)
+            yield Static(_CONNECTION_WORDS[ConnectionState.CONNECTING], id="connection", markup=False)
+        yield History()
+        yield Static(id="notice", markup=False)
+        yield Input(placeholder="Write, and press Enter", max_length=16_000)
+
+    async def on_mount(self) -> None:
+        """What the store holds is shown, and what happens is followed."""
+        members = {room.room: room.members for room in self._client.rooms()}.get(self._room, ())
+        self._show_people(members)
+        self.query_one(Input).focus()
+        self.run_worker(self._follow(), exit_on_error=False)
+        await self._draw()
+        self.query_one(History).anchor()
+        await self._mark_read()
+
+    async def _follow(self) -> None:
+        async for event in self._client.events():
+            await self._take(event)
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case MessageShown(message) if message.room == self._room:
+                self._window += 1
+                await self._draw()
+                await self._mark_read()
+            case MessageStateChanged(room=self._room):
+                await self._draw()
+                if event.state is MessageState.FAILED:
+                    self._notice(f"not sent: {event.reason}")
+            case ConnectionChanged():
+                self.query_one("#connection", Static).update(_CONNECTION_WORDS[event.state])
+            case RoomChanged(room=self._room):
+                self._show_people(event.members)
+                if not event.joined:
+                    self._notice("you are not in this room any more")
+            case FaultSeen(room=self._room):
+                self._notice(f"a message was not shown: it breaks rule {event.check}")
+            case _:
+                pass
+
+    async def _draw(self) -> None:
+        """The newest ``_window`` messages of the store are on the screen, in its order."""
+        messages = self._client.messages(self._room, limit=self._window)
+        fresh = []
+        for message in messages:
+            row = self._rows.get(message.message_id)
+            if row is None:
+                row = self._rows[message.message_id] = MessageRow(message)
+                fresh.append(row)
+            row.show(message)
+        history = self.query_one(History)
+        await history.mount_all(fresh)
+        place = {message.message_id: number for number, message in enumerate(messages)}
+        history.sort_children(
+            key=lambda row: place.get(row.message.message_id, -1) if isinstance(row, MessageRow) else 0
+        )
+
+    async def on_history_reached_top(self) -> None:
+        """A page of older messages is above what was seen, which stays where it is."""
+        history = self.query_one(History)
+        before, height = len(self._rows), history.virtual_size.height
+        self._window = before + PAGE
+        await self._draw()
+        if len(self._rows) > before:
+            self.call_after_refresh(lambda: history.scroll_to(y=history.virtual_size.height - height, animate=False))
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        """What was written is durable, shown, and on its way."""
+        if not event.value.strip():
+            return
+        self._notice("")
+        try:
+            await self._client.send(self._room, event.value)
+        except NightlightError as error:
+            self._notice(explain(error)[0])
+            return
+        event.input.clear()
+        self._window += 1
+        await self._draw()
+        self.query_one(History).anchor()
+
+    async def on_app_focus(self) -> None:
+        """What came while the person looked elsewhere counts as read now."""
+        await self._mark_read()
+
+    async def _mark_read(self) -> None:
+        if self.app_focus:
+            await self._client.mark_read(self._room)
+
+    def _show_people(self, members: tuple[UserUri, ...]) -> None:
+        self.query_one("#people", Static).update(f"{written(self._client.user)}  with  {others(self._client, members)}")
+
+    def _notice(self, line: str) -> None:
+        self.query_one("#notice", Static).update(line)
+
+    def action_scroll_history(self, pages: int) -> None:
+        """One page up or down."""
+        history = self.query_one(History)
+        (history.scroll_page_down if pages > 0 else history.scroll_page_up)(animate=False)
+
+    def action_leave(self) -> None:
+        """The person is done."""
+        self.exit()
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C leaves too."""
+        self.exit(return_code=INTERRUPTED)

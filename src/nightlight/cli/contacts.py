@@ -1,0 +1,88 @@
+"""Contacts: no message reaches a person who has not accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from cyclopts import App
+
+from nightlight.cli.arguments import Json, Person, examples
+from nightlight.cli.output import clock_time, print_json, print_line, print_table
+from nightlight.cli.people import read_person, written
+from nightlight.cli.profile import DEFAULT_WHO, Who
+from nightlight.client.sdk import Client
+from nightlight.protocol.ids import TimestampMs, UserUri, parse_user_uri
+from nightlight.protocol.messages import ContactState
+
+app = App(
+    name="contacts",
+    help_epilogue=examples(
+        "nightlight contacts request bob@gallery.example",
+        "nightlight contacts list",
+        "nightlight contacts accept alice@courier.example --as bob@gallery.example",
+    ),
+)
+_WORDS = {
+    ContactState.REQUESTED: "you have asked",
+    ContactState.ASKED: "asks you; accept or decline",
+    ContactState.CONNECTED: "connected",
+    ContactState.BLOCKED: "blocked by you",
+}
+
+
+@app.command(name="list")
+async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+    """Show everyone you have a relation with."""
+    async with who.device() as client:
+        contacts = await client.contacts()
+    if json:
+        print_json(contacts)
+        return
+    rows = [
+        (written(parse_user_uri(contact.user)), _WORDS[contact.state], clock_time(TimestampMs(contact.since_ms)))
+        for contact in contacts
+    ]
+    print_table(("person", "", "since"), rows)
+
+
+@app.command
+async def request(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Ask a person; you can write to them once they accept."""
+    await _act(Client.request_contact, person, who, "You have asked {}.")
+
+
+@app.command
+async def accept(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Accept a person who asks you; both of you can write then."""
+    await _act(Client.accept_contact, person, who, "You and {} can write to each other.")
+
+
+@app.command
+async def decline(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Decline a person who asks you; they are not told."""
+    await _act(Client.decline_contact, person, who, "The request of {} is gone.")
+
+
+@app.command
+async def cancel(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Take back your own request."""
+    await _act(Client.cancel_contact, person, who, "Your request to {} is gone.")
+
+
+@app.command
+async def block(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Nothing of this person reaches you any more; they are not told."""
+    await _act(Client.block, person, who, "{} is blocked.")
+
+
+@app.command
+async def unblock(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+    """Lift a block; being connected again takes a new request."""
+    await _act(Client.unblock, person, who, "{} is not blocked any more.")
+
+
+async def _act(action: Callable[[Client, UserUri], Awaitable[None]], person: Person, who: Who, done: str) -> None:
+    user = read_person(person)
+    async with who.device() as client:
+        await action(client, user)
+    print_line(done.format(written(user)))

@@ -1,0 +1,62 @@
+"""Which conversation a command is about, and being online for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nightlight.cli.faults import InputError
+from nightlight.cli.people import read_person, written
+from nightlight.client.sdk import Client, RoomSummary
+from nightlight.protocol.ids import RoomUri, UserUri
+
+ONLINE_SECONDS = 10
+
+
+async def go_online(client: Client) -> bool:
+    """Whether the connection is up, with everything the hub had, within ten seconds."""
+    await client.connect()
+    try:
+        async with asyncio.timeout(ONLINE_SECONDS):
+            await client.wait_online()
+    except TimeoutError:
+        return False
+    return True
+
+
+def find_room(client: Client, text: str) -> RoomSummary:
+    """The room meant by ``text``: a person, or the beginning of a room's name. Raises ``InputError``."""
+    rooms = client.rooms()
+    if _names_person(text):
+        person = read_person(text)
+        found = [room for room in rooms if set(room.members) == {client.user, person}]
+        if not found:
+            raise InputError(f"there is no conversation with {written(person)} yet; nightlight send starts one")
+        return found[0]
+    match [
+        room for room in rooms if text in (room.room, room_name(room.room)) or room_name(room.room).startswith(text)
+    ]:
+        case [room]:
+            return room
+        case []:
+            raise InputError(f"there is no room {text!r}; see nightlight rooms list")
+        case several:
+            raise InputError(f"{len(several)} rooms begin with {text!r}; write more of it")
+
+
+async def open_room(client: Client, text: str) -> RoomUri:
+    """The room meant by ``text``; a conversation with a person is begun if there is none. Raises ``InputError``."""
+    return await client.room_with(read_person(text)) if _names_person(text) else find_room(client, text).room
+
+
+def room_name(room: RoomUri) -> str:
+    """The last part of a room's URI."""
+    return room.rpartition("/")[2]
+
+
+def others(client: Client, members: tuple[UserUri, ...]) -> str:
+    """Everybody but this person, as people write them."""
+    return ", ".join(written(member) for member in members if member != client.user) or "nobody else"
+
+
+def _names_person(text: str) -> bool:
+    return "@" in text or (text.startswith("mimi://") and "/u/" in text)

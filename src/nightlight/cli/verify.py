@@ -1,0 +1,1 @@
+"""Verifying a person (safety number) and a message (frank)."""
