@@ -38,9 +38,15 @@ def settings() -> str:
 
 
 @pytest.fixture
-async def friends(tmp_path: Path, relay: Relay, settings: str) -> AsyncIterator[Friends]:
+def data(tmp_path: Path) -> Path:
+    """The server's data folder; a test that needs another disk overrides it."""
+    return tmp_path / "server"
+
+
+@pytest.fixture
+async def friends(tmp_path: Path, data: Path, relay: Relay, settings: str) -> AsyncIterator[Friends]:
     """Mira and Tomas are online and share a room."""
-    with ServerProcess(tmp_path / "server", settings).until_done() as server:
+    with ServerProcess(data, settings, origin=relay.url).until_done() as server:
         await server.start()
         async with relay.running(server.url):
             mira = await newcomer(relay.url, MIRA, tmp_path)
