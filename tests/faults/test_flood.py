@@ -1,7 +1,5 @@
 """Clients that read too slowly, or say too much at once."""
 
-import asyncio
-
 import pytest
 
 from nightlight.protocol.messages import Goodbye, Refused, decode_server_frame
@@ -34,3 +32,29 @@ async def test_a_client_that_does_not_read_costs_bounded_memory_and_misses_nothi
     friends.relay.reading.set()
     await settled(friends.room, friends.mira, friends.tomas)
     assert len(texts(friends.mira, friends.room)) == 1 + MESSAGES
+
+
+@pytest.mark.parametrize("size", [1_000_000, 1_000_001, 5_000_000])
+async def test_a_frame_over_the_limit_is_refused_and_the_server_goes_on(friends: Friends, size: int) -> None:
+    answers: list[Refused | Goodbye] = []
+
+    def listen(frame: bytes) -> list[bytes]:
+        answer = decode_server_frame(frame)
+        if isinstance(answer, Refused | Goodbye):
+            answers.append(answer)
+        return [frame]
+
+    injected = False
+
+    def inject(frame: bytes) -> list[bytes]:
+        nonlocal injected
+        before, injected = injected, True
+        return [frame] if before else [bytes(size), frame]
+
+    friends.relay.to_client, friends.relay.to_server = listen, inject
+    await friends.mira.wait_sent(await friends.mira.send(friends.room, "hello"))
+    await until(lambda: bool(answers), "the frame is refused")
+    assert friends.server.running
+    await friends.tomas.wait_sent(await friends.tomas.send(friends.room, "hello yourself"))
+    await settled(friends.room, friends.mira, friends.tomas)
+    assert texts(friends.tomas, friends.room) == ["hello", "hello yourself"]
