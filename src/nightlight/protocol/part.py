@@ -17,7 +17,6 @@ TEXT_MARKDOWN = "text/markdown;variant=GFM-MIMI"
 _TEXT_TYPES = frozenset({TEXT_PLAIN, TEXT_MARKDOWN})
 
 MAX_PARTS = 1024
-MAX_PART_DEPTH = 4
 
 
 class Disposition(IntEnum):
@@ -171,8 +170,11 @@ _EXTERNAL_FIELDS: list[tuple[str, Callable[[object], Any]]] = [
 
 
 def read_body(value: object) -> Part:
-    """The part that ``value`` holds. Raises ``RemoteProtocolError`` NL-126 to NL-128."""
-    body = _read_part(value, 1)
+    """The part that ``value`` holds. That parts nest four deep at most follows from ``cbor.MAX_DEPTH``.
+
+    Raises ``RemoteProtocolError`` NL-126 to NL-128.
+    """
+    body = _read_part(value)
     if _count(body) > MAX_PARTS:
         raise RemoteProtocolError("NL-127", "too many parts")
     return body
@@ -182,9 +184,7 @@ def _count(part: Part) -> int:
     return 1 + sum(_count(inner) for inner in part.parts) if isinstance(part, MultiPart) else 1
 
 
-def _read_part(value: object, depth: int) -> Part:
-    if depth > MAX_PART_DEPTH:
-        raise RemoteProtocolError("NL-127", "parts nested too deeply")
+def _read_part(value: object) -> Part:
     if type(value) is not list or len(value) < 3:  # noqa: PLR2004 - disposition, language, cardinality
         raise RemoteProtocolError("NL-126", "not a part")
     disposition, language = _u8(value[0]), _text(value[1])
@@ -201,7 +201,7 @@ def _read_part(value: object, depth: int) -> Part:
         case _Cardinality.MULTI, [semantics, [_, _, *_] as parts]:
             if _u8(semantics) > max(PartSemantics):
                 raise RemoteProtocolError("NL-126", "unknown part semantics")
-            inner = tuple(_read_part(part, depth + 1) for part in parts)
+            inner = tuple(_read_part(part) for part in parts)
             return MultiPart(PartSemantics(semantics), inner, disposition, language)
     raise RemoteProtocolError("NL-126", "not a part")
 
