@@ -11,7 +11,7 @@ BIN := .venv/bin
 CARGO := cargo
 MANIFEST := --manifest-path rust/Cargo.toml --locked
 RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.pyi' \) -print)
-HUB_MODULE := build/hub/nightlight_mls.abi3.so
+HUB_MODULE := build/hub/nightlight_mls/nightlight_mls.abi3.so
 SOAK_ROUNDS ?= 500
 
 # The crate is an extension module: it takes Python's symbols from the interpreter that loads it.
@@ -78,5 +78,6 @@ clean: ## remove all that make made
 $(HUB_MODULE): .venv/.packages $(RUST)
 	@mkdir -p $(@D)
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(CARGO) build $(MANIFEST) --quiet --release --no-default-features --target-dir build/hub/target
+	cp src/nightlight_mls/__init__.py $(@D)/
 	cp build/hub/target/release/libnightlight_mls.so $@
 	@touch $@

@@ -13,7 +13,7 @@ from tests.support.people import MIRA, TOMAS, befriend, newcomer, settled, share
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).parents[2]
-HUB_MODULE = ROOT / "build" / "hub" / "nightlight_mls.abi3.so"
+HUB_MODULE = ROOT / "build" / "hub" / "nightlight_mls" / "nightlight_mls.abi3.so"
 CLIENT_ONLY = re.compile(r"nightlight\.(?:mls\.group|client)(?:\.|$)")
 
 
@@ -21,7 +21,7 @@ CLIENT_ONLY = re.compile(r"nightlight\.(?:mls\.group|client)(?:\.|$)")
 def hub_crate() -> Path:
     """The folder with the crate as a hub is to run it: built without the feature "member"."""
     subprocess.run(["make", "--silent", str(HUB_MODULE.relative_to(ROOT))], cwd=ROOT, check=True)
-    return HUB_MODULE.parent
+    return HUB_MODULE.parents[1]
 
 
 async def converse(server: ServerProcess, folder: Path) -> None:
@@ -62,7 +62,7 @@ def test_the_hub_s_crate_has_no_member(hub_crate: Path) -> None:
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     where, names = answer.stdout.splitlines()
-    assert Path(where) == HUB_MODULE
+    assert Path(where).parent == HUB_MODULE.parent
     assert "PublicGroup" in names.split()
     assert {"Member", "Group"} & set(names.split()) == set()
 

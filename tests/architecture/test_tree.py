@@ -49,7 +49,7 @@ def test_no_source_file_is_over_the_wall() -> None:
 
 
 def test_init_files_are_empty() -> None:
-    assert named([file for file in FILES if file.name == "__init__.py" and file.stat().st_size]) == []
+    assert named([file for file in ROOT.glob("src/nightlight/**/__init__.py") if file.stat().st_size]) == []
 
 
 def test_no_file_names_a_registry_s_address() -> None:
