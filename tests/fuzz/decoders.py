@@ -1,0 +1,121 @@
+"""Every decoder of the protocol package, with good bytes to start from.
+
+A decoder whose value can be written again has an ``encode``: what it accepts must come out as the same bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightlight.errors import ProblemName
+from nightlight.protocol import cbor, codec, content, franking, ids, messages
+from nightlight.protocol.codec import u16, u64, write_vector
+from nightlight.protocol.content import MessageStatus
+from nightlight.protocol.credential import (
+    Device,
+    LeafCredential,
+    SignedDeviceList,
+    first_device_list,
+    leaf_credential,
+    verify_leaf,
+)
+from nightlight.protocol.franking import Frank, FrankingAgent
+from nightlight.protocol.ids import DeviceUri, HubUri, MessageId, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.part import SinglePart
+from tests.support.keys import key_from
+from tests.vectors.reading import read
+
+ADA = UserUri("mimi://courier.example/u/ada")
+PHONE = Device(DeviceUri("mimi://courier.example/d/ada/phone"), bytes(32))
+ROOM = RoomUri("mimi://courier.example/r/harbour")
+ONE_ID = MessageId(b"\x01" + bytes(31))
+ACCOUNT = key_from(bytes([1]) * 32)
+LIST = first_device_list(ADA, ACCOUNT.public, PHONE, TimestampMs(1_900_000_000_000))
+LEAF = leaf_credential(LIST, PHONE.uri, ACCOUNT.sign).encode()
+
+CONTENTS = [bytes.fromhex(case["cbor"]) for case in read("mimi-content")["cases"]]
+CBOR = [*CONTENTS, *(bytes.fromhex(row["cbor"]) for row in read("cbor")["maps"] + read("cbor")["refused"])]
+REPORT = cbor.encode([[ONE_ID, MessageStatus.READ], [ONE_ID, MessageStatus.DELIVERED]])
+FRONT = write_vector(ROOM.encode()) + u64(7)
+PRIVATE = u16(1) + u16(2) + FRONT + b"\x01" + write_vector(b"\x00") + write_vector(bytes(28)) + write_vector(bytes(99))
+PUBLIC = u16(1) + u16(1) + FRONT + b"\x01\x00\x00\x00\x02" + write_vector(b"\x00") + b"\x03" + bytes(99)
+URIS = [b"mimi://hub.example", ADA.encode(), PHONE.uri.encode(), ROOM.encode()]
+
+CLIENT_FRAMES = [
+    messages.Hello("token", {ROOM: 3}),
+    messages.SubmitMessage(bytes(16), ROOM, b"ciphertext"),
+    messages.SubmitCommit(bytes(16), ROOM, b"commit", b"welcome"),
+    messages.Acknowledge(ROOM, 4),
+]
+SERVER_FRAMES = [
+    messages.Ready(PHONE.uri, {ROOM: 3}),
+    messages.Accepted(bytes(16), ROOM, 1, 0, 1_900_000_000_000, bytes(100)),
+    messages.Refused(bytes(16), ProblemName.WRONG_EPOCH, epoch=8),
+    messages.Delivery(ROOM, 5, messages.EntryKind.APPLICATION, PHONE.uri, 1_900_000_000_000, b"payload", bytes(100)),
+    messages.Removed(ROOM, 9),
+    messages.Wake("contacts"),
+    messages.Goodbye("stopping"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """``name``: module and function; ``samples``: bytes that are good, or good in part."""
+
+    name: str
+    decode: Callable[[bytes], Any]
+    samples: list[bytes]
+    encode: Callable[[Any], bytes] | None = None
+
+
+def _of_text(parse: Callable[[str], str]) -> Callable[[bytes], str]:
+    return lambda data: parse(data.decode("latin-1"))
+
+
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
+    report = content.read_status_report(SinglePart(content.MESSAGE_STATUS, data))
+    assert report is not None
+    return report
+
+
+DECODERS = [
+    Decoder("cbor.decode", cbor.decode, CBOR, cbor.encode),
+    Decoder("codec.read_private_message", codec.read_private_message, [PRIVATE]),
+    Decoder("codec.read_public_message_header", codec.read_public_message_header, [PUBLIC]),
+    Decoder("content.decode", content.decode, CONTENTS, content.encode),
+    Decoder("content.message_id", lambda data: content.message_id(ADA, ROOM, data), CONTENTS),
+    Decoder("content.read_status_report", _status_report, [REPORT], cbor.encode),
+    Decoder("content.salt_of", content.salt_of, CONTENTS),
+    Decoder("credential.LeafCredential.decode", LeafCredential.decode, [LEAF], lambda credential: credential.encode()),
+    Decoder(
+        "credential.SignedDeviceList.decode",
+        SignedDeviceList.decode,
+        [
+            LIST.sign(ACCOUNT.sign).encode(),
+            *(bytes.fromhex(row["encoded"]) for row in read("identity")["device_lists"]),
+        ],
+        lambda signed: signed.encode(),
+    ),
+    Decoder("credential.verify_leaf", lambda data: verify_leaf(data, PHONE.signature_key, LIST), [LEAF]),
+    Decoder(
+        "franking.Frank.decode", Frank.decode, [Frank(bytes(32), 1, bytes(64)).encode()], lambda frank: frank.encode()
+    ),
+    Decoder(
+        "franking.FrankingAgent.decode",
+        FrankingAgent.decode,
+        [FrankingAgent(bytes(32), HubUri("mimi://hub.example")).encode()],
+        lambda agent: agent.encode(),
+    ),
+    Decoder("franking.franking_tag", franking.franking_tag, CONTENTS),
+    Decoder("franking.read_safe_aad", franking.read_safe_aad, [franking.safe_aad(bytes(32))], franking.safe_aad),
+    Decoder("ids.parse_device_uri", _of_text(ids.parse_device_uri), URIS, _latin),
+    Decoder("ids.parse_hub_uri", _of_text(ids.parse_hub_uri), URIS, _latin),
+    Decoder("ids.parse_room_uri", _of_text(ids.parse_room_uri), URIS, _latin),
+    Decoder("ids.parse_user_uri", _of_text(ids.parse_user_uri), URIS, _latin),
+    Decoder("messages.read_client_frame", messages.read_client_frame, [*map(messages.encode_frame, CLIENT_FRAMES)]),
+    Decoder("messages.read_server_frame", messages.read_server_frame, [*map(messages.encode_frame, SERVER_FRAMES)]),
+]
