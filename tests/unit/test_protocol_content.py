@@ -14,7 +14,6 @@ from nightlight.protocol.part import (
     NullPart,
     PartSemantics,
     SinglePart,
-    text_of,
 )
 
 SALT = bytes(range(16))
@@ -56,7 +55,7 @@ def refused(check: str, **changed: Any) -> None:
 def test_a_text_message_says_who_where_and_what() -> None:
     message = content.decode(content.encode(content.text_message(SALT, ADA, ROOM, "hello, Ben")))
     assert (message.salt, message.sender, message.room) == (SALT, ADA, ROOM)
-    assert text_of(message.body) == "hello, Ben"
+    assert content.text_of(message.body) == "hello, Ben"
 
 
 def test_an_edit_a_reply_and_an_expiry_go_there_and_back() -> None:
@@ -183,17 +182,17 @@ def test_of_parts_to_choose_from_the_first_that_we_can_show_is_shown() -> None:
         SinglePart(TEXT_PLAIN, b"a boat"),
         SinglePart(TEXT_PLAIN, b"ein Boot"),
     )
-    assert text_of(MultiPart(PartSemantics.CHOOSE_ONE, parts)) == "a boat"
-    assert text_of(MultiPart(PartSemantics.PROCESS_ALL, parts)) == "a boat\nein Boot"
-    assert text_of(parts[0]) is None
-    assert text_of(NullPart()) is None
+    assert content.text_of(MultiPart(PartSemantics.CHOOSE_ONE, parts)) == "a boat"
+    assert content.text_of(MultiPart(PartSemantics.PROCESS_ALL, parts)) == "a boat\nein Boot"
+    assert content.text_of(parts[0]) is None
+    assert content.text_of(NullPart()) is None
 
 
 def test_a_status_report_tells_of_several_messages_at_once() -> None:
     statuses = ((ONE_ID, MessageStatus.READ), (MessageId(b"\x01" + bytes([7]) * 31), MessageStatus.DELIVERED))
     message = content.decode(content.encode(content.status_report(SALT, ADA, ROOM, statuses)))
     assert content.read_status_report(message.body) == statuses
-    assert text_of(message.body) is None
+    assert content.text_of(message.body) is None
 
 
 def test_a_text_is_no_status_report() -> None:

@@ -16,7 +16,17 @@ from nightlight.errors import RemoteProtocolError
 from nightlight.protocol import cbor
 from nightlight.protocol.codec import u16
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri, parse_room_uri, parse_user_uri
-from nightlight.protocol.part import TEXT_PLAIN, Disposition, Part, SinglePart, part_value, read_body
+from nightlight.protocol.part import (
+    TEXT_PLAIN,
+    TEXT_TYPES,
+    Disposition,
+    MultiPart,
+    Part,
+    PartSemantics,
+    SinglePart,
+    part_value,
+    read_body,
+)
 
 SALT_BYTES = 16
 MESSAGE_ID_BYTES = 32
@@ -198,6 +208,18 @@ def _extensions(sender: UserUri, room: RoomUri) -> dict[int | str, Any]:
 def text_message(salt: bytes, sender: UserUri, room: RoomUri, text: str) -> MimiContent:
     """A message of plain text. ``salt``: 16 fresh random bytes."""
     return MimiContent(salt=salt, extensions=_extensions(sender, room), body=SinglePart(TEXT_PLAIN, text.encode()))
+
+
+def text_of(part: Part) -> str | None:
+    """What ``part`` says in text that we can show, or None; of parts to choose from, the first that we can show."""
+    match part:
+        case SinglePart(content_type, content) if content_type in TEXT_TYPES:
+            return content.decode()
+        case MultiPart(semantics, parts):
+            texts = [text for text in map(text_of, parts) if text is not None]
+            shown = texts[:1] if semantics is PartSemantics.CHOOSE_ONE else texts
+            return "\n".join(shown) if shown else None
+    return None
 
 
 def status_report(

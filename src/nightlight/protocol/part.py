@@ -14,7 +14,7 @@ from nightlight.errors import RemoteProtocolError
 
 TEXT_PLAIN = "text/plain;charset=utf-8"
 TEXT_MARKDOWN = "text/markdown;variant=GFM-MIMI"
-_TEXT_TYPES = frozenset({TEXT_PLAIN, TEXT_MARKDOWN})
+TEXT_TYPES = frozenset({TEXT_PLAIN, TEXT_MARKDOWN})
 
 MAX_PARTS = 1024
 
@@ -100,18 +100,6 @@ class MultiPart:
 
 
 Part: TypeAlias = NullPart | SinglePart | ExternalPart | MultiPart
-
-
-def text_of(part: Part) -> str | None:
-    """What ``part`` says in text that we can show, or None; of parts to choose from, the first that we can show."""
-    match part:
-        case SinglePart(content_type, content) if content_type in _TEXT_TYPES:
-            return content.decode()
-        case MultiPart(semantics, parts):
-            texts = [text for text in map(text_of, parts) if text is not None]
-            shown = texts[:1] if semantics is PartSemantics.CHOOSE_ONE else texts
-            return "\n".join(shown) if shown else None
-    return None
 
 
 # --- values of CBOR ---------------------------------------------------------------------------------------
@@ -207,7 +195,7 @@ def _read_part(value: object) -> Part:
 
 
 def _check_text(part: SinglePart) -> None:
-    if part.content_type in _TEXT_TYPES:
+    if part.content_type in TEXT_TYPES:
         try:
             part.content.decode()
         except UnicodeDecodeError:
