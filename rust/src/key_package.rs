@@ -21,7 +21,7 @@ const DAY_S: u64 = 86_400;
 /// A key package whose signatures hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
-    feature = "python",
+    not(test),
     pyo3::pyclass(frozen, eq, get_all, name = "KeyPackage", module = "nightlight_mls", from_py_object)
 )]
 pub struct KeyPackageSummary {

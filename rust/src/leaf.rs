@@ -6,7 +6,7 @@ use crate::errors::{INVALID_COMMIT, NOT_BASIC, Result};
 
 /// A member: a device's place in the tree, its credential's identity and its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, hash, get_all, module = "nightlight_mls", from_py_object))]
+#[cfg_attr(not(test), pyo3::pyclass(frozen, eq, hash, get_all, module = "nightlight_mls", from_py_object))]
 pub struct Leaf {
     pub index: u32,
     pub credential: Vec<u8>,
@@ -39,7 +39,7 @@ pub fn members(group: &PublicGroup) -> Result<Vec<Leaf>> {
 
 /// What a commit does: from one membership to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "python", pyo3::pyclass(frozen, eq, get_all, module = "nightlight_mls", from_py_object))]
+#[cfg_attr(not(test), pyo3::pyclass(frozen, eq, get_all, module = "nightlight_mls", from_py_object))]
 pub struct Change {
     /// The epoch after it.
     pub epoch: u64,

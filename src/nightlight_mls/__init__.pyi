@@ -1,3 +1,4 @@
+# ruff: noqa: PYI021 - a Rust module has its docstrings here
 """MLS groups over OpenMLS (RFC 9420), for ``nightlight.mls`` alone.
 
 Everything runs without the interpreter's lock, and a handle may be used from any thread. State is key → bytes:
@@ -9,10 +10,10 @@ Sizes in bytes, times in Unix seconds. Every exception carries the number of the
 """
 
 from collections.abc import Iterable, Sequence
-from typing import final
+from typing import TypeAlias, final
 
-Entry = tuple[bytes, bytes]
-Write = tuple[bytes, bytes | None]
+Entry: TypeAlias = tuple[bytes, bytes]
+Write: TypeAlias = tuple[bytes, bytes | None]
 """A key and its new bytes; None means that the entry is gone."""
 
 CHECKS: list[tuple[str, str]]
@@ -159,8 +160,8 @@ class PublicGroup:
     def franking_agent(self) -> bytes:
         """The bytes of component 0x0021 in the GroupContext."""
 
-    def process(self, commit: bytes, *, now_s: int) -> Change:
-        """Stages a member's commit; nothing is merged."""
+    def process(self, commit: bytes, now_s: int) -> Change:
+        """Stages a member's commit; nothing is merged. Whom it adds must be addable at ``now_s``."""
 
     def accept(self) -> None:
         """The staged commit is merged."""

@@ -47,7 +47,6 @@ impl PublicGroup {
         self.0.run(py, |group| group.franking_agent())
     }
 
-    #[pyo3(signature = (commit, *, now_s))]
     fn process(&self, py: Python<'_>, commit: &[u8], now_s: u64) -> PyResult<Change> {
         self.0.run(py, |group| group.process(commit, now_s))
     }
