@@ -19,6 +19,7 @@ NOT_DONE = 1
 BAD_INPUT = 2
 """What was asked for is malformed, is not there, or is refused."""
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class InputError(NightlightError):

@@ -64,6 +64,8 @@ class Ledger:
     shown: list[Shown] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     """The number of a check → how often a message failed it."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """A problem's name → how many messages the hub refused for good; they are lost as well."""
     views: dict[RoomUri, dict[UserUri, list[MessageId]]] = field(default_factory=lambda: defaultdict(dict))
     """What each member's store holds of a room in the end, in the order in which it is shown."""
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from nightlight.cli.faults import INTERRUPTED, explain
+from nightlight.cli.faults import INTERRUPTED, TERMINATED, explain
 
 app = App(
     name="nightlight",
     help="End-to-end encrypted messaging for families of apps.",
     help_epilogue=(
-        "Exit codes: 0 done; 2 bad input, or refused; 1 the server cannot be reached, or something unexpected; "
-        "130 interrupted. NIGHTLIGHT_HOME, NIGHTLIGHT_AS and NIGHTLIGHT_SERVER stand in for the options."
+        "Exit codes: 0 done; 2 bad input, or refused; 1 the server cannot be reached, something unexpected, or a check "
+        "that failed; 130 interrupted; 143 told to end. NIGHTLIGHT_HOME, NIGHTLIGHT_AS and NIGHTLIGHT_SERVER stand in for the options."
     ),
     help_format="plaintext",
     version=lambda: version("nightlight"),
@@ -52,6 +53,8 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,3 +65,7 @@ def run(arguments: list[str]) -> int:
         line, code = explain(error)
         sys.stderr.write(f"nightlight: {line}\n")
     return code
+
+
+if __name__ == "__main__":
+    main()

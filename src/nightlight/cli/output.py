@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +42,20 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, tit
 def say(line: str) -> None:
     """A remark on standard error."""
     Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(line)
+
+
+@contextmanager
+def counting(*steps: tuple[str, int]) -> Iterator[list[Callable[[], None]]]:
+    """Progress bars on standard error: a name and a total each; one function each that counts one more."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = [progress.add_task(name, total=total, start=False) for name, total in steps]
+
+        def tick(task: TaskID) -> None:
+            progress.start_task(task)
+            progress.advance(task)
+
+        yield [partial(tick, task) for task in tasks]
 
 
 def clock_time(at_ms: TimestampMs | None) -> str:

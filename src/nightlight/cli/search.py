@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,44 @@ class Place:
     def hits(self) -> int:
         """How often any form was seen."""
         return sum(self.found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a server has, searched. ``unseen`` says what could not be searched, and why."""
+
+    places: Sequence[Place]
+    unseen: Sequence[str]
+    control_seen: bool
+    """Whether something that the server must hold was found in each kind of place; else the search proves nothing."""
+
+    @property
+    def hits(self) -> int:
+        """How often any form was seen anywhere."""
+        return sum(place.hits for place in self.places)
+
+
+def search_server(data: Path | None, pid: int | None, forms: Mapping[str, bytes], control: str) -> Evidence:
+    """The folder and the memory of a running server, as far as they are known and the system allows.
+
+    ``control``: something that this server holds both in its folder and in its memory.
+    """
+    looked_for = {"control": control.encode()}
+    places, unseen, controls = [], [], []
+    if data is None:
+        unseen.append("its folder: not known (--server-data)")
+    else:
+        places += search_folder(data, forms)
+        controls.append(sum(place.hits for place in search_folder(data, looked_for)))
+    if pid is None:
+        unseen.append("its memory: the process is not known (--server-pid)")
+    else:
+        try:
+            places.append(search_memory(pid, forms))
+            controls.append(search_memory(pid, looked_for).hits)
+        except MemoryUnreadableError as error:
+            unseen.append(f"its memory: {error}")
+    return Evidence(places, unseen, control_seen=bool(controls) and all(controls))
 
 
 def search_folder(folder: Path, forms: Mapping[str, bytes]) -> list[Place]:

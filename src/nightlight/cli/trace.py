@@ -36,14 +36,16 @@ class TraceLine:
     at_s: int
 
 
-def read_trace(path: Path, messages: int) -> list[TraceLine]:
-    """The first ``messages`` lines of the trace. Raises ``InputError`` naming the file and the line."""
+def read_trace(path: Path, messages: int | None = None) -> list[TraceLine]:
+    """The first ``messages`` lines of the trace, or all. Raises ``InputError`` naming the file and the line."""
     try:
         with path.open(encoding="ascii", errors="replace") as lines:
             trace = list(_parse(str(path), islice(lines, messages)))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    if len(trace) < messages:
+    if not trace:
+        raise InputError(f"{path}: is empty")
+    if messages and len(trace) < messages:
         raise InputError(f"{path}: has {len(trace):,} messages, {messages:,} were asked for")
     return trace
 

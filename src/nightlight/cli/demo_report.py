@@ -1,0 +1,117 @@
+"""What the demonstration shows: how it went, what the server holds, and how to join."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlight.cli.canary import forms_of
+from nightlight.cli.demo_script import HOST, PEOPLE, VILLAGE
+from nightlight.cli.ledger import Ledger, Outcome
+from nightlight.cli.local_server import LocalServer
+from nightlight.cli.output import print_line, print_table
+from nightlight.cli.search import Evidence, search_server
+from nightlight.protocol.ids import provider_of
+from nightlight.server.domain.records import RECORDS
+
+VISITOR = "visitor@courier.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One kind of record at the server."""
+
+    table: str
+    rows: int
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of it. ``wire_bytes``: what went over the loopback in the meantime, in both directions."""
+
+    people: int
+    apps: int
+    rooms: int
+    outcome: Outcome
+    wire_bytes: int
+    held: Sequence[Held]
+    evidence: Evidence
+
+    @property
+    def faultless(self) -> bool:
+        """Whether everything came as it should, and no text was found at the server."""
+        return self.outcome.faultless and not self.evidence.hits
+
+
+def make_report(server: LocalServer, ledger: Ledger, *, people: int, rooms: int) -> Report:
+    """Both ends compared, and the running server searched."""
+    evidence = search_server(server.data, server.pid, forms_of(VILLAGE), control=PEOPLE[-1].partition("@")[2])
+    apps = len({provider_of(sent.sender) for sent in ledger.sent})
+    return Report(people, apps, rooms, ledger.outcome(), 0, _held(server), evidence)
+
+
+def _held(server: LocalServer) -> list[Held]:
+    """How many rows each table of the server has, in the order of the page of what it holds."""
+    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as database:
+        return [
+            Held(record.table, database.execute(f"SELECT count(*) FROM {record.table}").fetchone()[0], record.purpose)  # noqa: S608  our own tables
+            for record in RECORDS
+        ]
+
+
+def print_report(report: Report) -> None:
+    """The report as tables."""
+    outcome, evidence = report.outcome, report.evidence
+    print_table(
+        ("", ""),
+        [
+            ("people", f"{report.people} in {report.apps} apps, {report.rooms} rooms"),
+            ("messages", f"{outcome.sent} sent, {outcome.delivered} deliveries, {outcome.lost} lost"),
+            ("latency", f"p50 {outcome.p50_ms} ms, p99 {outcome.p99_ms} ms, from sending to showing"),
+            ("on the wire", f"{report.wire_bytes / 1e6:.1f} MB"),
+        ],
+        title="What happened",
+    )
+    print_table(
+        ("table", "rows", "what for"),
+        ((h.table, h.rows, h.purpose) for h in report.held),
+        title="\nWhat the server holds",
+    )
+    print_table(
+        ("searched", "MB", "texts found"),
+        ((place.name, f"{place.searched_bytes / 1e6:.1f}", place.hits) for place in evidence.places),
+        title=f"\nEvery message names {VILLAGE}. Looked for it as UTF-8, UTF-16, hex and base64",
+    )
+    for place in evidence.unseen:
+        print_line(f"Not searched: {place}")
+
+
+def print_invitation(server: LocalServer, home: Path) -> None:
+    """Commands to paste into another terminal."""
+    command = _command()
+    print_line(
+        "\n".join(
+            (
+                "\nJoin in from another terminal:\n",
+                f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))}",
+                f"  {command} register {VISITOR} --server {server.url} --key-file {shlex.quote(str(home / 'key'))}",
+                f"  {command} contacts request {HOST}",
+                f"  {command} chat {HOST}",
+                "\nEverybody here accepts and answers. Ctrl-C ends the demonstration and removes it.",
+            )
+        )
+    )
+
+
+def _command() -> str:
+    """``nightlight``, or the way to it from here if the shell would not find it."""
+    found = shutil.which("nightlight")
+    own = Path(sys.argv[0]).absolute()
+    return "nightlight" if found and Path(found).resolve() == own.resolve() else shlex.quote(str(own))
