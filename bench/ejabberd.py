@@ -29,16 +29,19 @@ _ARCHIVE = """\
 """
 
 
-async def start_ejabberd(folder: Path, *, archive: bool) -> Server:
-    """ejabberd runs in ``folder``; with ``archive``, every message goes into mod_mam on SQLite.
-
-    Raises ``AbsentError``.
-    """
-    programs = sorted(_LIBRARIES.glob("ejabberd-*/ebin"))
-    if shutil.which("erl") is None or not programs:
+def _check_installed(*, archive: bool) -> None:
+    if shutil.which("erl") is None or not list(_LIBRARIES.glob("ejabberd-*/ebin")):
         raise AbsentError("ejabberd is not installed")
     if archive and not list(_ERLANG_LIBRARIES.glob("p1_sqlite3-*")):
         raise AbsentError("erlang-p1-sqlite3 is not installed")
+
+
+async def start_ejabberd(folder: Path, *, archive: bool) -> Server:
+    """A server runs in ``folder``; with ``archive``, every message goes into mod_mam on SQLite.
+
+    Raises ``AbsentError``.
+    """
+    _check_installed(archive=archive)
     port = free_port()
     settings = folder / "ejabberd.yml"
     settings.write_text(_SETTINGS.format(folder=folder, port=port) + (_ARCHIVE if archive else ""))

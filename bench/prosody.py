@@ -29,7 +29,7 @@ VirtualHost "localhost"
 
 
 async def start_prosody(folder: Path) -> Server:
-    """Prosody runs in ``folder``, and every message goes into mod_mam on SQLite. Raises ``AbsentError``."""
+    """A server runs in ``folder``, and every message goes into mod_mam on SQLite. Raises ``AbsentError``."""
     if shutil.which("prosody") is None:
         raise AbsentError("prosody is not installed")
     port = free_port()

@@ -83,7 +83,7 @@ class XmppPair(Pair):
         self._sender.transport.write(self._stanza * count)
 
 
-async def connect_pairs(port: int, count: int) -> list[XmppPair]:
+async def connect_xmpp_pairs(port: int, count: int) -> list[XmppPair]:
     """``count`` pairs of new accounts are signed in and available at the server on ``port``."""
     pairs = []
     for number in range(count):
@@ -109,7 +109,8 @@ async def _sign_in(port: int, name: str) -> XmppConnection:
     )
     await connection.ask(_STREAM, b"</stream:features>")
     await connection.ask(
-        "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bench</resource></bind></iq>",
+        "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+        "<resource>bench</resource></bind></iq>",
         b"</jid>",
     )
     await connection.ask("<presence/>", b"<presence")

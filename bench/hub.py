@@ -1,0 +1,47 @@
+"""Our own server as a process on a data folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from bench.pinned import Server, free_port, start
+from bench.rooms import HUB, PROVIDER
+from nightlight.protocol.messages import Directory
+
+HUB_PATH = "/v1/connection"
+DATABASE = Path("data", "nightlight.sqlite")
+_SETTINGS = f"""\
+hub = "{HUB}"
+providers = ["{PROVIDER}"]
+submissions_per_second = 1000000
+submissions_burst = 1000000
+purge_seconds = 86400
+log_level = "warning"
+"""
+"""No limit on the rate, and no purge that would fall into one turn and not into another."""
+
+
+async def start_hub(folder: Path) -> Server:
+    """``nightlight serve`` runs on the data in ``folder``."""
+    port = free_port()
+    settings = folder / "bench.toml"
+    settings.write_text(_SETTINGS)
+    serve = [sys.executable, "-c", "from nightlight.cli.main import main; main()", "serve"]
+    options = ["--settings", str(settings), "--data", str(folder / "data"), "--port", str(port)]
+    return await start([*serve, *options], port=port, folder=folder)
+
+
+async def create_hub(folder: Path) -> bytes:
+    """A new hub's data is in ``folder``: its schema and its keys. Its franking key, Ed25519, 32 bytes."""
+    server = await start_hub(folder)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
+            answer = await http.get("/v1/directory")
+            answer.raise_for_status()
+            return msgspec.json.decode(answer.content, type=Directory).franking_keys[0]
+    finally:
+        await server.stop()

@@ -1,0 +1,129 @@
+"""Couples, each with rooms of their own: real devices, real MLS groups, and messages encrypted in advance.
+
+The load sends what was encrypted here, so that its core does no cryptography while it measures a server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.load import CONTENT_BYTES
+from nightlight.mls.group import Member
+from nightlight.mls.public_group import PublicGroup
+from nightlight.mls.signing import SigningKey
+from nightlight.protocol import content, credential, franking
+from nightlight.protocol.ids import DeviceUri, HubUri, RoomUri, TimestampMs, UserUri, user_of
+
+HUB = HubUri("mimi://hub.example")
+PROVIDER = "courier.example"
+_DAY_MS = 86_400_000
+_LIFETIME_S = 30 * 86_400
+_MESSAGES_EACH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account with one device. ``token`` is what the device says in its ``Hello``."""
+
+    user: UserUri
+    device: DeviceUri
+    account_key: bytes
+    device_list: bytes
+    session_key: bytes
+    token: str
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room of two at epoch 1. ``messages``: PrivateMessages of its creator, 1 KiB of text in each.
+
+    ``state``: the hub's view of the group; ``commit`` and ``welcome``: the first entry of its log.
+    """
+
+    room: RoomUri
+    group_info_hash: bytes
+    state: list[tuple[bytes, bytes]]
+    commit: bytes
+    welcome: bytes
+    messages: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Couple:
+    """The ``sender`` made the ``rooms`` and writes in them, the ``recipient`` reads."""
+
+    sender: Person
+    recipient: Person
+    rooms: Sequence[Room]
+
+
+def submission_ids(now_ms: int) -> Iterator[bytes]:
+    """Ever new ids, shaped as UUIDs of version 7 made at ``now_ms``."""
+    first = now_ms << 80 | 7 << 76 | 2 << 62
+    return (number.to_bytes(16, "big") for number in itertools.count(first))
+
+
+def make_couples(
+    count: int, franking_key: bytes, *, rooms_each: int = 1, messages_each: int = _MESSAGES_EACH
+) -> list[Couple]:
+    """``count`` couples whose groups name ``franking_key``, a hub's Ed25519 public key."""
+    agent = franking.FrankingAgent(franking_key, HUB).encode()
+    return [_couple(number, agent, rooms_each, messages_each) for number in range(count)]
+
+
+def make_person(name: str) -> Person:
+    """A new account with one device, signed by its own account key."""
+    user = UserUri(f"mimi://{PROVIDER}/u/{name}")
+    device = DeviceUri(f"mimi://{PROVIDER}/d/{name}/phone")
+    account_key = SigningKey.generate()
+    member = Member.create()
+    listed = credential.Device(device, member.signature_key)
+    expires_at_ms = TimestampMs(time.time_ns() // 1_000_000 + 20 * _DAY_MS)
+    device_list = credential.first_device_list(user, account_key.public_key, listed, expires_at_ms)
+    member.set_credential(credential.leaf_credential(device_list, device, account_key.sign_with_label).encode())
+    return Person(
+        user,
+        device,
+        account_key.public_key,
+        device_list.sign(account_key.sign_with_label).encode(),
+        SigningKey.generate().public_key,
+        os.urandom(32).hex(),
+        member,
+    )
+
+
+def _now_s() -> int:
+    return time.time_ns() // 1_000_000_000
+
+
+def _couple(number: int, agent: bytes, rooms_each: int, messages_each: int) -> Couple:
+    sender, recipient = make_person(f"anna{number}"), make_person(f"ben{number}")
+    # One key package serves all rooms, for the recipient joins none of them: it only counts what arrives.
+    [key_package] = recipient.member.key_packages(1, lifetime_s=_LIFETIME_S, now_s=_now_s())
+    rooms = [
+        _room(RoomUri(f"mimi://{PROVIDER}/r/{number}-{index}"), sender, key_package, agent, messages_each)
+        for index in range(rooms_each)
+    ]
+    return Couple(sender, recipient, rooms)
+
+
+def _room(uri: RoomUri, sender: Person, key_package: bytes, agent: bytes, messages_each: int) -> Room:
+    group = sender.member.create_group(uri.encode(), agent)
+    group_info_hash = hashlib.sha256(group.group_info()).digest()
+    staged = group.commit(add=[key_package], now_s=_now_s())
+    assert staged.welcome is not None
+    group.accept()
+    view = PublicGroup.from_group_info(group.group_info())
+    state = [(key, value) for key, value in view.take_writes() if value is not None]
+    messages = []
+    for _ in range(messages_each):
+        salt = os.urandom(content.SALT_BYTES)
+        text = content.encode(content.text_message(salt, user_of(sender.device), uri, "x" * CONTENT_BYTES))
+        messages.append(group.encrypt(text, franking.franking_tag(text)))
+    return Room(uri, group_info_hash, state, staged.commit, staged.welcome, messages)

@@ -1,0 +1,90 @@
+"""Measures what Nightlight promises about speed, prints tables, and writes build/bench.json.
+
+Everything runs on this machine, beside its peer and in turns with it: servers on one core, the load on another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+import psutil
+import uvloop
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import append, catchup, crypto, delivery, franking, idle, receive
+from bench.effort import FULL, QUICK, Effort
+from bench.figure import GOALS, Figure, absent, print_table, write
+from bench.pinned import AbsentError, pin_load
+
+BUILD = Path(__file__).resolve().parents[1] / "build"
+Measure = Callable[[Collection[str], Effort, Path, Console], Awaitable[list[Figure]]]
+
+SECTIONS: dict[str, Measure] = {
+    "delivery": delivery.measure,
+    "crypto": crypto.measure,
+    "franking": franking.measure,
+    "receive": receive.measure,
+    "append": append.measure,
+    "idle": idle.measure,
+    "catchup": catchup.measure,
+}
+"""What measures the figures whose names begin like this."""
+
+
+async def measure(names: Collection[str], effort: Effort, folder: Path, console: Console) -> list[Figure]:
+    """One row for each of ``names``, and those that belong to it."""
+    figures: list[Figure] = []
+    for section, measure_section in SECTIONS.items():
+        wanted = [name for name in names if name.startswith(f"{section}.")]
+        if not wanted:
+            continue
+        own = folder / section
+        own.mkdir()
+        console.print(f"[dim]{', '.join(wanted)} …[/]")
+        try:
+            figures += await measure_section(wanted, effort, own, console)
+        except AbsentError as reason:
+            figures += [absent(name, "", str(reason)) for name in wanted]
+    return figures
+
+
+def _names(asked: list[str]) -> list[str]:
+    """Every figure that is asked for, by its whole name or its first word, in the table's order."""
+    return [name for name in GOALS if not asked or name in asked or name.partition(".")[0] in asked]
+
+
+def main() -> None:
+    """What the command line asks for is measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    choices = [*SECTIONS, *GOALS]
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=choices, metavar="NAME", help=f"some of: {', '.join(choices)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="short rounds: is everything there? The figures are rough")
+    asked = parser.parse_args()
+
+    pin_load()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    BUILD.mkdir(exist_ok=True)
+    console.print(
+        f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores, "
+        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}"
+    )
+    # Next to the result and not in the system's temporary folder, which may be memory: durable has to mean the disk.
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="bench-") as folder:
+        effort = QUICK if asked.quick else FULL
+        figures = uvloop.run(measure(_names(asked.only), effort, Path(folder), console))
+    print_table(figures, "Nightlight's figures", console)
+    write(figures, BUILD / "bench.json")
+    console.print(f"written to {BUILD / 'bench.json'}")
+
+
+if __name__ == "__main__":
+    main()
