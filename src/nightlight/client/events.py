@@ -47,7 +47,7 @@ class Message:
     text: str
     state: MessageState
     own: bool
-    accepted_at_ms: TimestampMs | None
+    accepted_at_ms: TimestampMs | None = None
     """When the hub took it; None while it is queued."""
 
 

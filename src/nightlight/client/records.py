@@ -30,17 +30,13 @@ class ItemKind(StrEnum):
 
 
 class Identity(Struct, frozen=True):
-    """One device of one person. Seeds are of Ed25519 keys, 32 bytes; ``device_list`` is signed and encoded.
-
-    ``registered``: the server has taken the account.
-    """
+    """One device of one person. Seeds are of Ed25519 keys, 32 bytes. ``registered``: the server has the account."""
 
     server_url: str
     user: UserUri
     device: DeviceUri
     account_seed: bytes
     session_seed: bytes
-    device_list: bytes
     registered: bool = False
 
 

@@ -30,7 +30,8 @@ MIGRATIONS: tuple[str, ...] = (
         own INTEGER NOT NULL,
         body TEXT,                          -- NULL when there is nothing in it that we can show
         state TEXT NOT NULL,                -- events.MessageState
-        accepted_at_ms INTEGER              -- NULL while queued
+        accepted_at_ms INTEGER,             -- NULL while queued
+        problem TEXT                        -- errors.ProblemName, of a failed one alone
     );
     CREATE INDEX messages_in_order ON messages (room, seq, position);
 
@@ -57,6 +58,7 @@ MIGRATIONS: tuple[str, ...] = (
         payload BLOB,
         welcome BLOB
     );
+    CREATE INDEX outbox_in_order ON outbox (room, position);
 
     -- What we have to tell the senders.
     CREATE TABLE receipts (
@@ -66,12 +68,11 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (room, message_id)
     ) WITHOUT ROWID;
 
-    -- The newest device list known of each person, and the account key it is under.
-    CREATE TABLE pins (
-        user TEXT PRIMARY KEY,
-        account_key BLOB NOT NULL,
-        device_list BLOB NOT NULL           -- signed, as it came
-    ) WITHOUT ROWID;
+    -- The newest device list known of each person, verified, with the account key it is under.
+    CREATE TABLE pins (user TEXT PRIMARY KEY, device_list BLOB NOT NULL) WITHOUT ROWID;
+
+    -- References of the key packages whose private parts are in mls.
+    CREATE TABLE key_packages (reference BLOB PRIMARY KEY, not_after_s INTEGER NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE contacts (user TEXT PRIMARY KEY, state TEXT NOT NULL, since_ms INTEGER NOT NULL) WITHOUT ROWID;
 

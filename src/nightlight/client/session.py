@@ -198,9 +198,14 @@ class Session:
 
     # --- what the store holds
 
-    def open_room(self, room: RoomUri, stored: int, epoch: int, queue: Iterable[Outgoing] = ()) -> None:
+    def open_room(self, room: RoomUri, stored: int, epoch: int, queue: Iterable[Outgoing] = ()) -> list[Effect]:
         """This device is in ``room`` and holds its log up to ``stored``."""
-        self._rooms[room] = _Room(stored=stored, released=stored, epoch=epoch, queue=deque(queue))
+        state = self._rooms[room] = _Room(stored=stored, released=stored, epoch=epoch, queue=deque(queue))
+        return self._next(room, state)
+
+    def knows(self, room: RoomUri) -> bool:
+        """Whether the room is open, or the hub says that it is."""
+        return room in self._rooms
 
     def close_room(self, room: RoomUri) -> None:
         """This device is not in ``room`` any more."""

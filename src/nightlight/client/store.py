@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nightlight.client.events import FaultSeen, Message, MessageState
 from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
 from nightlight.client.schema import MIGRATIONS
-from nightlight.errors import NightlightError
+from nightlight.errors import NightlightError, ProblemName
 from nightlight.protocol.content import MessageStatus
-from nightlight.protocol.credential import SignedDeviceList
+from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Contact, ContactState
 
@@ -214,27 +214,23 @@ class Store:
 
     # --- messages
 
-    def add_message(self, message: Message, seq: int | None) -> bool:
-        """The message is stored; False when it was already."""
+    def add_message(self, message: Message, seq: int | None, *, visible: bool = True) -> bool:
+        """The message is stored; False when it was already. Not ``visible``: nothing in it can be shown."""
         return bool(
             self._write(
-                "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (
                     message.message_id,
                     message.room,
                     UNPLACED if seq is None else seq,
                     message.sender,
                     message.own,
-                    message.text,
+                    message.text if visible else None,
                     message.state.value,
                     message.accepted_at_ms,
                 ),
             )
         )
-
-    def has_message(self, message_id: MessageId) -> bool:
-        """Whether it is stored."""
-        return self._row("SELECT 1 FROM messages WHERE message_id = ?", (message_id,)) is not None
 
     def accept_message(self, message_id: MessageId, seq: int, accepted_at_ms: int) -> None:
         """The hub took our queued message at ``seq``."""
@@ -243,16 +239,29 @@ class Store:
             (seq, accepted_at_ms, MessageState.SENT.value, message_id),
         )
 
-    def advance_message(self, message_id: MessageId, state: MessageState, before: Sequence[MessageState]) -> bool:
-        """Our own message is in ``state``, if it was in one of ``before``; whether that changed anything."""
-        earlier = json.dumps([state.value for state in before])
+    def advance_message(
+        self, room: RoomUri, message_id: MessageId, state: MessageState, earlier: Sequence[MessageState]
+    ) -> bool:
+        """Our own message in ``room`` is in ``state`` if it was in an ``earlier`` one; whether that changed it."""
         return bool(
             self._write(
-                "UPDATE messages SET state = ? WHERE message_id = ? AND own"
+                "UPDATE messages SET state = ? WHERE message_id = ? AND room = ? AND own"
                 " AND state IN (SELECT value FROM json_each(?))",
-                (state.value, message_id, earlier),
+                (state.value, message_id, room, json.dumps(earlier)),
             )
         )
+
+    def fail_message(self, message_id: MessageId, problem: ProblemName) -> None:
+        """Our queued message was refused for good."""
+        self._write(
+            "UPDATE messages SET state = ?, problem = ? WHERE message_id = ?",
+            (MessageState.FAILED.value, problem.value, message_id),
+        )
+
+    def problem_of(self, message_id: MessageId) -> ProblemName | None:
+        """Why our message failed, if it did."""
+        row = self._row("SELECT problem FROM messages WHERE message_id = ?", (message_id,))
+        return ProblemName(row[0]) if row and row[0] else None
 
     def message(self, message_id: MessageId) -> Message | None:
         """The message, if it is stored."""
@@ -332,11 +341,11 @@ class Store:
             ),
         )
 
-    def set_payload(self, submission_id: SubmissionId, epoch: int, payload: bytes, welcome: bytes | None) -> None:
-        """The item is built for ``epoch``."""
+    def set_payload(self, built: OutboxItem) -> None:
+        """The item is built as ``built`` says."""
         self._write(
             "UPDATE outbox SET epoch = ?, payload = ?, welcome = ? WHERE submission_id = ?",
-            (epoch, payload, welcome, submission_id),
+            (built.epoch, built.payload, built.welcome, built.submission_id),
         )
 
     def outbox_item(self, submission_id: SubmissionId) -> OutboxItem | None:
@@ -347,6 +356,11 @@ class Store:
     def outbox(self, room: RoomUri) -> list[OutboxItem]:
         """The room's items, in the order in which they go out."""
         return [_item(r) for r in self._rows("SELECT * FROM outbox WHERE room = ? ORDER BY position", (room,))]
+
+    def outbox_is_built(self, room: RoomUri, epoch: int) -> bool:
+        """Whether nothing in the room's outbox waits to be built for ``epoch`` or moves the room to another."""
+        query = "SELECT 1 FROM outbox WHERE room = ? AND (epoch IS NOT ? OR kind = 'commit') LIMIT 1"
+        return self._row(query, (room, epoch)) is None
 
     def dequeue(self, submission_id: SubmissionId) -> None:
         """The outbox does not hold the item."""
@@ -375,16 +389,28 @@ class Store:
         """Nothing is to be told in ``room``."""
         self._write("DELETE FROM receipts WHERE room = ?", (room,))
 
+    # --- key packages
+
+    def add_key_packages(self, references: Iterable[bytes], not_after_s: int) -> None:
+        """This device holds the private parts of these key packages."""
+        for reference in references:
+            self._write("INSERT OR REPLACE INTO key_packages VALUES (?, ?)", (reference, not_after_s))
+
+    def take_expired_key_packages(self, now_s: int) -> list[bytes]:
+        """The key packages that nobody may use any more; the list of them is empty afterwards."""
+        rows = self._rows("DELETE FROM key_packages WHERE not_after_s < ? RETURNING reference", (now_s,))
+        return [row[0] for row in rows]
+
     # --- people
 
-    def put_pin(self, user: UserUri, account_key: bytes, device_list: SignedDeviceList) -> None:
-        """``device_list``, verified, is the newest one known of ``user``."""
-        self._write("INSERT OR REPLACE INTO pins VALUES (?, ?, ?)", (user, account_key, device_list.encode()))
+    def put_pin(self, newest: DeviceList) -> None:
+        """``newest``, verified, is the newest device list known of its user."""
+        self._write("INSERT OR REPLACE INTO pins VALUES (?, ?)", (newest.user, msgspec.msgpack.encode(newest)))
 
-    def pin(self, user: UserUri) -> tuple[bytes, SignedDeviceList] | None:
-        """The account key of ``user`` and the newest device list known."""
-        row = self._row("SELECT account_key, device_list FROM pins WHERE user = ?", (user,))
-        return None if row is None else (row[0], SignedDeviceList.decode(row[1]))
+    def pin(self, user: UserUri) -> DeviceList | None:
+        """The newest device list known of ``user``, under the account key that stays theirs."""
+        row = self._row("SELECT device_list FROM pins WHERE user = ?", (user,))
+        return None if row is None else msgspec.msgpack.decode(row[0], type=DeviceList)
 
     def put_contacts(self, contacts: Iterable[Contact]) -> None:
         """These are all contacts."""
@@ -421,7 +447,7 @@ def _room(row: Row) -> RoomRecord:
 
 
 def _message(row: Row) -> Message:
-    _, message_id, room, _, sender, own, body, state, accepted_at_ms = row
+    _, message_id, room, _, sender, own, body, state, accepted_at_ms, _ = row
     return Message(room, MessageId(message_id), sender, body or "", MessageState(state), bool(own), accepted_at_ms)
 
 

@@ -1,0 +1,235 @@
+"""One device without its network: the session's effects on the store, and what a person does with it.
+
+What is done here is durable at once, or not done at all; what only the server can do is handed on as errands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from nightlight.client.events import ConnectionChanged, Event, FaultSeen, MessageState, MessageStateChanged, RoomChanged
+from nightlight.client.faults import crash_point
+from nightlight.client.groups import Groups
+from nightlight.client.inbox import HUB, Inbox, Outcome
+from nightlight.client.outbox import Outbox
+from nightlight.client.records import Intent, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.session import (
+    Build,
+    Connect,
+    Disconnect,
+    Effect,
+    Entry,
+    Fail,
+    Outgoing,
+    Process,
+    Refresh,
+    SendFrame,
+    Session,
+    Submit,
+    TellFault,
+    TellState,
+)
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.trust import LookUp, Trust
+from nightlight.errors import LocalProtocolError, ProblemName
+from nightlight.mls.group import MlsError
+from nightlight.protocol.franking import FrankingAgent
+from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, UserUri, provider_of, room_uri
+from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
+
+_ROOM_NAME_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the server what ``lookup`` names, and ``resume`` with these entries."""
+
+    lookup: LookUp
+    entries: dict[RoomUri, list[Entry]]
+
+
+Errand = Connect | Disconnect | SendFrame | Refresh | Ask
+"""What only the network can do."""
+
+
+class Device:
+    """What this device holds. Whoever has it takes ``errands``, ``events`` and ``finished`` after each call."""
+
+    def __init__(self, store: Store, surroundings: Surroundings) -> None:
+        """As the store left it. Raises ``StoreError``."""
+        self.identity = store.identity()
+        self.session = Session()
+        self.groups = Groups(store)
+        self.trust = Trust(store, surroundings.clock)
+        self.errands: list[Errand] = []
+        self.events: list[Event] = []
+        self.finished: list[tuple[SubmissionId, ProblemName | None]] = []
+        """Submissions that are over, and why if they were refused."""
+        self._store = store
+        self._surroundings = surroundings
+        self._inbox = Inbox(self.identity, store, self.groups, self.trust, surroundings)
+        self._outbox = Outbox(self.identity, store, self.groups, surroundings)
+        for record in store.rooms():
+            if record.standing in {Standing.JOINED, Standing.BROKEN}:
+                self._open_room(record)
+
+    def run(self, effects: Iterable[Effect]) -> None:
+        """The effects are carried out, and those that follow from them."""
+        todo = deque(effects)
+        while todo:
+            match todo.popleft():
+                case Process(entries):
+                    todo.extendleft(reversed(self._process(entries)))
+                case Build(room, submission_id):
+                    todo.extendleft(reversed(self._build(room, submission_id)))
+                case Fail(room, submission_id, problem):
+                    todo.extendleft(reversed(self._fail(room, submission_id, problem)))
+                case Submit(_, submission_id):
+                    self.errands.append(SendFrame(self._frame(submission_id)))
+                case TellState(state, reason):
+                    self.events.append(ConnectionChanged(state, reason))
+                case TellFault(room, check):
+                    self.record_fault(room, check, HUB)
+                case errand:
+                    self.errands.append(errand)
+
+    def resume(self, ask: Ask) -> None:
+        """The server was asked: the entries are processed with what it said, or refused."""
+        self.run(self._process(ask.entries, asked=True))
+
+    def record_fault(self, room: RoomUri | None, check: str, culprit: str) -> None:
+        """The fault is in the store, and told."""
+        fault = FaultSeen(room, check, culprit, self._surroundings.clock())
+        with self._store.transaction():
+            self._store.add_fault(fault)
+        self.events.append(fault)
+
+    # --- effects
+
+    def _process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool = False) -> list[Effect]:
+        try:
+            outcome = self._inbox.process(entries, asked=asked)
+        except LookUp as lookup:
+            self.errands.append(Ask(lookup, entries))
+            return []
+        return self._became(outcome)
+
+    def _became(self, outcome: Outcome) -> list[Effect]:
+        self.events += outcome.events
+        effects: list[Effect] = []
+        for room, became in outcome.rooms.items():
+            record = became.record
+            problem = None if record.standing is Standing.JOINED else ProblemName.NOT_FOUND
+            self.finished += [(submission_id, problem) for submission_id in became.settled]
+            if self.session.knows(room):
+                effects += self.session.stored(room, record.cursor, record.epoch, became.settled)
+            if record.standing is Standing.LEFT:
+                self.session.close_room(room)
+        return effects
+
+    def _build(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
+        try:
+            item = self._outbox.build(submission_id)
+        except MlsError:
+            return self._fail(room, submission_id, ProblemName.INVALID_KEY_PACKAGE)
+        if item is None:
+            self.finished.append((submission_id, None))
+            return self.session.dropped(room, [submission_id])
+        return self.session.built(room, Outgoing(submission_id, item.epoch))
+
+    def _fail(self, room: RoomUri, submission_id: SubmissionId, problem: ProblemName) -> list[Effect]:
+        item = self._outbox.fail(submission_id, problem)
+        if item is not None and item.message_id is not None:
+            self.events.append(MessageStateChanged(room, item.message_id, MessageState.FAILED, problem.value))
+        self.finished.append((submission_id, problem))
+        return self.session.dropped(room, [submission_id])
+
+    def _frame(self, submission_id: SubmissionId) -> ClientFrame:
+        item = self._store.outbox_item(submission_id)
+        if item is None or item.payload is None:
+            raise LocalProtocolError("submitting what is not built")
+        if item.kind is ItemKind.COMMIT:
+            return SubmitCommit(submission_id, item.room, item.payload, item.welcome)
+        return SubmitMessage(submission_id, item.room, item.payload)
+
+    # --- messages
+
+    def send(self, room: RoomUri, text: str) -> MessageId:
+        """``text`` is durable in the outbox. Raises as ``Outbox.send``."""
+        message_id, item = self._outbox.send(room, text)
+        self._queued(item)
+        return message_id
+
+    def mark_read(self, room: RoomUri) -> None:
+        """Everything in ``room`` counts as read. Raises ``RefusedError`` ``not_found``."""
+        self._inbox.mark_read(room)
+
+    def owes_receipts(self) -> bool:
+        """Whether senders wait to be told something."""
+        return bool(self._store.rooms_with_receipts())
+
+    def report_receipts(self) -> None:
+        """What the senders are owed is at the end of the outbox."""
+        for room in self._store.rooms_with_receipts():
+            item = self._outbox.report_receipts(room)
+            if item is not None:
+                self._queued(item)
+
+    def _queued(self, item: OutboxItem) -> None:
+        if self.session.knows(item.room):
+            self.run(self.session.queue(item.room, Outgoing(item.submission_id, item.epoch)))
+
+    # --- rooms
+
+    def _open_room(self, record: RoomRecord) -> None:
+        queue = [Outgoing(item.submission_id, item.epoch) for item in self._store.outbox(record.room)]
+        self.run(self.session.open_room(record.room, record.cursor, record.epoch, queue))
+
+    def create_room(
+        self, users: Sequence[UserUri], key_packages: Sequence[bytes], agent: FrankingAgent
+    ) -> tuple[RoomUri, SubmissionId]:
+        """A room of this device, and the intent to add ``users``, are durable; the hub does not know it yet."""
+        me = self.identity.user
+        room = room_uri(provider_of(me), self._surroundings.random(_ROOM_NAME_BYTES).hex())
+        members = tuple(sorted({me, *users}))
+        with self.groups.transaction():
+            group = self.groups.member.create_group(room.encode(), agent.encode())
+            self.groups.put(room, group)
+            self._store.put_room(RoomRecord(room, Standing.CREATED, 0, group.epoch, agent.key, members))
+            item = self._outbox.commit(room, Intent(add=list(key_packages)))
+            crash_point("create.before_store")
+        crash_point("create.after_store")
+        return room, item.submission_id
+
+    def created_rooms(self) -> list[RoomUri]:
+        """Rooms that the hub may not know yet."""
+        return [record.room for record in self._store.rooms() if record.standing is Standing.CREATED]
+
+    def group_info(self, room: RoomUri) -> bytes:
+        """What tells the hub of a room that was created here."""
+        return self.groups.get(room).group_info()
+
+    def room_announced(self, room: RoomUri) -> None:
+        """The hub knows the room: what is in its outbox goes out."""
+        record = self._store.room(room)
+        if record is None or record.standing is not Standing.CREATED:
+            return
+        record = replace(record, standing=Standing.JOINED)
+        with self._store.transaction():
+            self._store.put_room(record)
+        self.events.append(RoomChanged(room, record.members, joined=True))
+        self._open_room(record)
+
+    def room_refused(self, room: RoomUri) -> None:
+        """The hub will not have the room: this device has left it."""
+        self.run(self._became(self._inbox.abandon(room)))
+
+    def change_room(self, room: RoomUri, intent: Intent) -> SubmissionId:
+        """The intent to commit is durable at the end of the outbox."""
+        with self.groups.transaction():
+            item = self._outbox.commit(room, intent)
+        self._queued(item)
+        return item.submission_id

@@ -1,0 +1,33 @@
+"""Points at which a test may make the client die, as if its power had failed. Off unless the environment names one."""
+
+from __future__ import annotations
+
+import os
+
+VARIABLE = "NIGHTLIGHT_CRASH_AT"
+EXIT_STATUS = 137
+"""What the shell reports for a process that was killed."""
+
+POINTS: dict[str, str] = {
+    "send.before_store": "a message is encrypted, not yet durable",
+    "send.after_store": "a message is durable in the outbox, not yet submitted",
+    "build.before_store": "an item is built again for another epoch, not yet durable",
+    "build.after_store": "an item is built again and durable, not yet submitted",
+    "receive.before_store": "entries are processed, not yet durable",
+    "receive.after_store": "entries are durable, not yet shown or acknowledged",
+    "join.before_store": "a group is joined, not yet durable",
+    "create.before_store": "a group is made, not yet durable",
+    "create.after_store": "a group is durable, the hub does not know the room",
+    "commit.before_store": "a commit is built, not yet durable",
+    "commit.after_store": "a commit is durable, not yet submitted",
+    "commit.after_accept": "the hub took a commit, its effect is not yet durable",
+    "key_packages.after_store": "new key packages are durable, not yet published",
+}
+
+_armed = os.environ.get(VARIABLE, "")
+
+
+def crash_point(name: str) -> None:
+    """The process is gone if the environment asked for its end at ``name``, one of ``POINTS``."""
+    if _armed and name == _armed:
+        os._exit(EXIT_STATUS)

@@ -1,0 +1,132 @@
+"""The server as one signed-in device sees it: every HTTP endpoint once, by name."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from nightlight.client.records import Identity
+from nightlight.client.transport import Stream, Transport
+from nightlight.client.trust import Clock
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.mls.signing import SigningKey
+from nightlight.protocol.credential import SESSION_LABEL, session_content
+from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.messages import (
+    Challenge,
+    ChallengeRequest,
+    ClaimedKeyPackages,
+    Contact,
+    ContactAction,
+    ContactTarget,
+    DeviceListUpdate,
+    Directory,
+    Hello,
+    KeyPackageClaim,
+    KeyPackageCount,
+    KeyPackageUpload,
+    Registration,
+    Room,
+    RoomCreation,
+    Session,
+    SignIn,
+    UserDevices,
+)
+
+TOKEN_MARGIN_MS = 60_000
+"""A token that ends sooner than this is replaced first."""
+
+T = TypeVar("T")
+
+
+class Hub:
+    """Signs in when needed. Every method raises ``RefusedError``, ``UnavailableError``, ``RemoteProtocolError``."""
+
+    def __init__(self, identity: Identity, transport: Transport, clock: Clock) -> None:
+        """Nothing is sent yet."""
+        self._identity = identity
+        self._transport = transport
+        self._clock = clock
+        self._session: Session | None = None
+
+    def forget_token(self) -> None:
+        """The next call signs in anew."""
+        self._session = None
+
+    async def close(self) -> None:
+        """Nothing is open any more."""
+        await self._transport.close()
+
+    async def open_stream(self, cursors: dict[RoomUri, int]) -> Stream:
+        """A connection that has said Hello with ``cursors``."""
+        token = await self._token()
+        stream = await self._transport.open()
+        await stream.send(Hello(token, dict(cursors)))
+        return stream
+
+    async def register(self, registration: Registration) -> UserDevices:
+        """The account exists; a repeat changes nothing."""
+        return await self._transport.call("POST", "/v1/accounts", UserDevices, body=registration)
+
+    async def directory(self) -> Directory:
+        """The hub's name and franking keys."""
+        return await self._transport.call("GET", "/v1/directory", Directory)
+
+    async def publish_device_list(self, device_list: bytes) -> UserDevices:
+        """``device_list`` is this user's newest."""
+        return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list))
+
+    async def device_list(self, user: UserUri) -> UserDevices:
+        """The newest device list of ``user``, a contact or somebody in a room with us."""
+        return await self._call("GET", f"/v1/users/{quote(user, safe='')}/device-list", UserDevices)
+
+    async def count_key_packages(self) -> KeyPackageCount:
+        """How many are left for this device."""
+        return await self._call("GET", "/v1/key-packages", KeyPackageCount)
+
+    async def publish_key_packages(self, upload: KeyPackageUpload) -> KeyPackageCount:
+        """They can be claimed."""
+        return await self._call("POST", "/v1/key-packages", KeyPackageCount, upload)
+
+    async def claim_key_packages(self, user: UserUri) -> ClaimedKeyPackages:
+        """One for each device of ``user``."""
+        return await self._call("POST", "/v1/key-packages/claim", ClaimedKeyPackages, KeyPackageClaim(user))
+
+    async def contacts(self) -> list[Contact]:
+        """Everyone this user has a relation with."""
+        return await self._call("GET", "/v1/contacts", list[Contact])
+
+    async def contact(self, action: ContactAction, user: UserUri) -> None:
+        """The action is done."""
+        await self._call("POST", f"/v1/contacts/{action.value}", object, ContactTarget(user))
+
+    async def create_room(self, room: RoomUri, group_info: bytes) -> Room:
+        """The hub knows the room; a repeat changes nothing."""
+        return await self._call("POST", "/v1/rooms", Room, RoomCreation(room, group_info))
+
+    async def room(self, room: RoomUri) -> Room:
+        """What the hub knows of a room that this device is in."""
+        return await self._call("GET", f"/v1/rooms/{quote(room, safe='')}", Room)
+
+    async def _call(self, method: str, path: str, answer: type[T], body: Any = None) -> T:
+        try:
+            return await self._transport.call(method, path, answer, body=body, token=await self._token())
+        except RefusedError as error:
+            if error.problem is not ProblemName.UNAUTHENTICATED:
+                raise
+        self.forget_token()  # it ended early: the server was set up anew, or its clock jumped
+        return await self._transport.call(method, path, answer, body=body, token=await self._token())
+
+    async def _token(self) -> str:
+        """A bearer token that does not end soon."""
+        if self._session is None or self._session.expires_at_ms < self._clock() + TOKEN_MARGIN_MS:
+            self._session = await self._sign_in()
+        return self._session.token
+
+    async def _sign_in(self) -> Session:
+        device = self._identity.device
+        challenge = await self._transport.call("POST", "/v1/challenges", Challenge, body=ChallengeRequest(device))
+        content = session_content(challenge.origin, device, challenge.nonce, TimestampMs(challenge.expires_at_ms))
+        signature = SigningKey.from_seed(self._identity.session_seed).sign_with_label(SESSION_LABEL, content)
+        answer = SignIn(device, challenge.nonce, challenge.expires_at_ms, signature)
+        return await self._transport.call("POST", "/v1/sessions", Session, body=answer)

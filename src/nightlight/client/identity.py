@@ -1,0 +1,59 @@
+"""The keys of a new device, and the device list that vouches for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nightlight.client.records import Identity
+from nightlight.client.store import Store
+from nightlight.mls.group import Member
+from nightlight.mls.signing import SigningKey
+from nightlight.protocol.credential import (
+    MAX_LIFETIME_MS,
+    Device,
+    DeviceList,
+    first_device_list,
+    leaf_credential,
+)
+from nightlight.protocol.ids import TimestampMs, UserUri, device_uri
+from nightlight.protocol.messages import Registration
+
+_DEVICE_NAME_BYTES = 8
+_SEED_BYTES = 32
+
+
+def create_identity(
+    store: Store, server_url: str, user: UserUri, now_ms: TimestampMs, random: Callable[[int], bytes]
+) -> None:
+    """``store`` holds a new person with this first device, whom no server knows yet. Inside a transaction."""
+    account, session = SigningKey.from_seed(random(_SEED_BYTES)), SigningKey.from_seed(random(_SEED_BYTES))
+    member = Member.create()
+    device = Device(device_uri(user, random(_DEVICE_NAME_BYTES).hex()), member.signature_key)
+    listed = first_device_list(user, account.public_key, device, TimestampMs(now_ms + MAX_LIFETIME_MS))
+    member.set_credential(leaf_credential(listed, device.uri, account.sign_with_label).encode())
+    store.write_mls(member.take_writes())
+    store.put_pin(listed)
+    store.put_identity(Identity(server_url, user, device.uri, account.seed(), session.seed()))
+
+
+def registration(identity: Identity, listed: DeviceList) -> Registration:
+    """What tells the server of a new person."""
+    return Registration(
+        identity.user,
+        identity.device,
+        listed.account_key,
+        listed.sign(_account_key(identity).sign_with_label).encode(),
+        SigningKey.from_seed(identity.session_seed).public_key,
+    )
+
+
+def renewed(identity: Identity, listed: DeviceList, now_ms: TimestampMs) -> tuple[DeviceList, bytes] | None:
+    """The same devices on a list that lasts longer, and its signed encoding, once half its time is over."""
+    if listed.expires_at_ms - now_ms > MAX_LIFETIME_MS // 2:
+        return None
+    following = listed.next(listed.devices, TimestampMs(now_ms + MAX_LIFETIME_MS))
+    return following, following.sign(_account_key(identity).sign_with_label).encode()
+
+
+def _account_key(identity: Identity) -> SigningKey:
+    return SigningKey.from_seed(identity.account_seed)

@@ -1,0 +1,395 @@
+"""What arrives: entries of rooms' logs become messages, members and states, in one transaction with the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from nightlight.client.events import (
+    Event,
+    FaultSeen,
+    Message,
+    MessageShown,
+    MessageState,
+    MessageStateChanged,
+    RoomChanged,
+)
+from nightlight.client.faults import crash_point
+from nightlight.client.groups import Groups
+from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.session import Entry
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.trust import LookUp, Trust
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
+from nightlight.mls.group import Application, Commit, Disposition, FatalError, Group, MlsError, disposition
+from nightlight.mls.group import Leaf as MlsLeaf
+from nightlight.protocol import content
+from nightlight.protocol.content import MessageStatus, MimiContent
+from nightlight.protocol.credential import Leaf
+from nightlight.protocol.franking import FrankedMessage, FrankingAgent, franking_tag
+from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
+
+HUB = "hub"
+RECEIPT_MEMBERS = 16
+"""In larger rooms nobody tells who holds and who has read what: everyone would be told by everyone."""
+
+_HUBS_FAULT = frozenset(
+    "NL-202 NL-204 NL-205 NL-206 "  # it lets in only what is for this group and epoch
+    "NL-141 NL-143 "  # franks
+    "NL-502 NL-503 NL-511 NL-512 NL-513 NL-521 NL-523".split()
+)
+"""Checks that only the hub can break; the others are the sender's."""
+_EARLIER = {
+    MessageState.DELIVERED: (MessageState.QUEUED, MessageState.SENT),
+    MessageState.READ: (MessageState.QUEUED, MessageState.SENT, MessageState.DELIVERED),
+}
+_STATES = {MessageStatus.DELIVERED: MessageState.DELIVERED, MessageStatus.READ: MessageState.READ}
+
+
+@dataclass(slots=True)
+class RoomOutcome:
+    """What became of one room's entries. ``settled``: what the outbox no longer holds."""
+
+    record: RoomRecord
+    settled: list[SubmissionId] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is durable now, and what the application is told, in order."""
+
+    rooms: dict[RoomUri, RoomOutcome] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+
+class Inbox:
+    """One device's way in. Whatever fails a check is recorded and not shown, and the conversation goes on."""
+
+    def __init__(
+        self, identity: Identity, store: Store, groups: Groups, trust: Trust, surroundings: Surroundings
+    ) -> None:
+        """The device's parts."""
+        self._identity = identity
+        self._store = store
+        self._groups = groups
+        self._trust = trust
+        self._clock = surroundings.clock
+        self._receipts = surroundings.receipts
+        self._outcome = Outcome()
+        self._asked = False
+
+    def process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool = False) -> Outcome:
+        """Every entry is processed and durable, each room's in the order given.
+
+        Raises ``LookUp`` when the server must be asked first, having changed nothing; not when ``asked``: then what
+        cannot be judged is refused. Raises ``UnavailableError`` while this machine's clock is wrong, and ``StoreError``.
+        """
+        try:
+            return self._process(entries, asked=asked)
+        except FatalError:
+            # The crate gave up on a group in the middle of a batch: one transaction each, so that one room is lost.
+            outcome = Outcome()
+            for room, entry in ((room, entry) for room, run in entries.items() for entry in run):
+                try:
+                    single = self._process({room: [entry]}, asked=asked)
+                except FatalError as error:
+                    single = self._give_up(room, entry, error)
+                outcome.events += single.events
+                earlier = outcome.rooms.setdefault(room, single.rooms[room])
+                if earlier is not single.rooms[room]:
+                    earlier.record = single.rooms[room].record
+                    earlier.settled += single.rooms[room].settled
+            return outcome
+
+    def _process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool) -> Outcome:
+        self._outcome, self._asked = Outcome(), asked
+        with self._groups.transaction():
+            for room, run in entries.items():
+                for entry in run:
+                    self._entry(room, entry)
+                self._store.put_room(self._outcome.rooms[room].record)
+            crash_point("receive.before_store")
+        crash_point("receive.after_store")
+        return self._outcome
+
+    def _give_up(self, room: RoomUri, entry: Entry, error: FatalError) -> Outcome:
+        self._outcome = Outcome()
+        with self._groups.transaction():
+            self._begin(room, entry)
+            self._break(room, error.check, _sender(entry))
+            self._store.put_room(self._outcome.rooms[room].record)
+        return self._outcome
+
+    def abandon(self, room: RoomUri) -> Outcome:
+        """This device is not in ``room`` any more, as the hub never was."""
+        self._outcome = Outcome()
+        record = self._store.room(room)
+        if record is not None:
+            outcome = self._outcome.rooms[room] = RoomOutcome(record)
+            with self._groups.transaction():
+                self._leave(room, outcome)
+                self._store.put_room(outcome.record)
+        return self._outcome
+
+    def mark_read(self, room: RoomUri) -> None:
+        """Everything in ``room`` counts as read; its senders are owed a receipt. Raises ``RefusedError`` ``not_found``."""
+        record = self._store.room(room)
+        if record is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        if record.read_seq == record.cursor:
+            return
+        unread = self._store.unread(room)
+        with self._store.transaction():
+            if self._tells(record):
+                for message_id in unread:
+                    self._store.owe_receipt(room, message_id, MessageStatus.READ)
+            self._store.put_room(replace(record, read_seq=record.cursor))
+
+    def _tells(self, record: RoomRecord) -> bool:
+        return self._receipts and record.standing is Standing.JOINED and len(record.members) <= RECEIPT_MEMBERS
+
+    # --- one entry
+
+    def _begin(self, room: RoomUri, entry: Entry) -> RoomOutcome:
+        outcome = self._outcome.rooms.get(room)
+        if outcome is None:
+            record = self._store.room(room) or RoomRecord(room, Standing.BROKEN, 0, 0, b"", ())
+            outcome = self._outcome.rooms[room] = RoomOutcome(record)
+        outcome.record = replace(outcome.record, cursor=max(outcome.record.cursor, entry.seq))
+        return outcome
+
+    def _entry(self, room: RoomUri, entry: Entry) -> None:
+        outcome = self._begin(room, entry)
+        joined = outcome.record.standing is Standing.JOINED
+        match entry:
+            case Delivery(kind=EntryKind.WELCOME):
+                self._welcome(room, outcome, entry)
+            case Delivery(kind=EntryKind.COMMIT) if joined:
+                with self._refusals(lambda check: self._break(room, check, entry.sender)):
+                    self._commit(room, outcome, entry)
+            case Delivery() if joined:
+                with self._refusals(lambda check: self._fault(room, check, entry.sender)):
+                    self._message(room, outcome, entry)
+            case Accepted() if joined:
+                self._accepted(room, outcome, entry)
+            case Removed():
+                self._leave(room, outcome)
+
+    @contextmanager
+    def _refusals(self, refuse: Callable[[str], None]) -> Iterator[None]:
+        """What fails a check inside goes to ``refuse`` with the check's number."""
+        try:
+            yield
+        except FatalError:
+            raise
+        except (MlsError, RemoteProtocolError, VerificationError) as error:
+            if isinstance(error, MlsError) and disposition(error) is Disposition.CLOCK:
+                raise UnavailableError("this machine's clock is wrong") from error
+            refuse(error.check)
+        except LookUp:
+            if not self._asked:
+                raise
+            refuse("NL-522")  # NL-522: the server knows the device list that a leaf is under
+
+    def _message(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
+        group = self._groups.get(room)
+        received = group.receive(entry.payload)
+        if not isinstance(received, Application):
+            group.reject()
+            raise VerificationError("NL-511", "a handshake where a message should be")
+        leaf = self._trust.check_leaf(received.sender)
+        _check_sender(leaf, entry)
+        accepted_at_ms = TimestampMs(entry.accepted_at_ms)
+        franked = FrankedMessage(received.data, received.tag, entry.frank, leaf.user, room, accepted_at_ms)
+        message = franked.verify(outcome.record.franking_key)
+        self._check_time(room, outcome, accepted_at_ms)
+        self._take(room, outcome, entry, received.data, message)
+
+    def _take(
+        self, room: RoomUri, outcome: RoomOutcome, entry: Delivery, application_data: bytes, message: MimiContent
+    ) -> None:
+        """A verified message is shown, or its statuses are; a repeat, sent in two epochs, is not."""
+        report = content.read_status_report(message.body)
+        if report is not None:
+            if message.sender != self._identity.user:
+                self._apply_report(room, report)
+            return
+        own = message.sender == self._identity.user
+        text = content.text_of(message.body)
+        shown = Message(
+            room,
+            content.message_id(message.sender, room, application_data),
+            message.sender,
+            text or "",
+            MessageState.SENT if own else MessageState.RECEIVED,
+            own,
+            TimestampMs(entry.accepted_at_ms),
+        )
+        if not self._store.add_message(shown, entry.seq, visible=text is not None):
+            return
+        evidence = Evidence(application_data, entry.frank, TimestampMs(entry.accepted_at_ms))
+        self._store.keep_evidence(shown.message_id, room, evidence)
+        if text is None:
+            return
+        if not own and self._tells(outcome.record):
+            self._store.owe_receipt(room, shown.message_id, MessageStatus.DELIVERED)
+        self._outcome.events.append(MessageShown(shown))
+
+    def _apply_report(self, room: RoomUri, report: tuple[tuple[MessageId, MessageStatus], ...]) -> None:
+        for message_id, status in report:
+            state = _STATES.get(status)
+            if state is not None and self._store.advance_message(room, message_id, state, _EARLIER[state]):
+                self._outcome.events.append(MessageStateChanged(room, message_id, state))
+
+    def _check_time(self, room: RoomUri, outcome: RoomOutcome, accepted_at_ms: TimestampMs) -> None:
+        """The hub's times rise; one that does not is told of, and its message shown: the order is the log's."""
+        if accepted_at_ms <= outcome.record.accepted_at_ms:
+            self._fault(room, "NL-513", HUB)
+        outcome.record = replace(outcome.record, accepted_at_ms=max(accepted_at_ms, outcome.record.accepted_at_ms))
+
+    # --- our own
+
+    def _accepted(self, room: RoomUri, outcome: RoomOutcome, entry: Accepted) -> None:
+        item = self._store.outbox_item(SubmissionId(entry.submission_id))
+        if item is None:
+            self._fault(room, "NL-502", HUB)  # NL-502: the hub accepts only what this device has sent
+            return
+        self._store.dequeue(item.submission_id)
+        outcome.settled.append(item.submission_id)
+        if item.kind is ItemKind.COMMIT:
+            with self._refusals(lambda check: self._break(room, check, HUB)):
+                self._commit_accepted(room, outcome, item, entry)
+        elif item.message_id is not None:
+            with self._refusals(lambda check: self._fault(room, check, HUB)):
+                self._message_accepted(room, outcome, item.message_id, item.content, entry)
+
+    def _message_accepted(
+        self, room: RoomUri, outcome: RoomOutcome, message_id: MessageId, application_data: bytes, entry: Accepted
+    ) -> None:
+        accepted_at_ms = TimestampMs(entry.accepted_at_ms)
+        self._check_time(room, outcome, accepted_at_ms)
+        self._store.accept_message(message_id, entry.seq, accepted_at_ms)
+        message = self._store.message(message_id)
+        if message is not None:
+            self._outcome.events += [
+                MessageShown(message),
+                MessageStateChanged(room, message_id, MessageState.SENT),
+            ]
+        FrankedMessage(
+            application_data, franking_tag(application_data), entry.frank, self._identity.user, room, accepted_at_ms
+        ).verify(outcome.record.franking_key)
+        self._store.keep_evidence(message_id, room, Evidence(application_data, entry.frank, accepted_at_ms))
+
+    def _commit_accepted(self, room: RoomUri, outcome: RoomOutcome, item: OutboxItem, entry: Accepted) -> None:
+        group = self._groups.get(room)
+        if not group.has_pending or not entry.epoch == item.epoch == group.epoch:
+            raise VerificationError("NL-503", "a commit accepted in another epoch than it was sent in")
+        crash_point("commit.after_accept")
+        group.accept()
+        self._entered(room, outcome, group)
+
+    # --- other people's handshakes
+
+    def _commit(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
+        group = self._groups.get(room)
+        if group.has_pending:
+            group.discard()  # we lost; our intent stays in the outbox and is built again
+        received = group.receive(entry.payload)
+        if not isinstance(received, Commit):
+            raise VerificationError("NL-511", "a message where a commit should be")
+        if received.removes_me:
+            self._leave(room, outcome)
+            return
+        _check_sender(self._trust.check_leaf(received.change.committer), entry)
+        self._check_members(received.change.members)
+        group.apply()
+        self._entered(room, outcome, group)
+
+    def _welcome(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
+        def refuse(check: str) -> None:
+            self._groups.refuse()
+            outcome.record = replace(outcome.record, standing=Standing.BROKEN)
+            self._fault(room, check, entry.sender)
+
+        with self._refusals(refuse):
+            group = self._groups.join(entry.payload)
+            agent = self._check_welcome(room, group, entry)
+            self._groups.put(room, group)
+            outcome.record = RoomRecord(room, Standing.JOINED, entry.seq, group.epoch, agent.key, ())
+            self._entered(room, outcome, group)
+            crash_point("join.before_store")
+
+    def _check_welcome(self, room: RoomUri, group: Group, entry: Delivery) -> FrankingAgent:
+        if group.group_id != room.encode():
+            raise VerificationError("NL-523", "a welcome to another room than the hub says")
+        agent = FrankingAgent.decode(group.franking_agent)
+        self._trust.check_agent(agent, asked=self._asked)
+        if entry.sender not in {leaf.device for leaf in self._check_members(group.members)}:
+            raise VerificationError("NL-524", "a welcome by a device that is not in the room")
+        return agent
+
+    def _check_members(self, members: list[MlsLeaf]) -> list[Leaf]:
+        """Every leaf is of a device on its user's newest list, no device has two. Raises as ``Trust.check_leaf``."""
+        wanted: set[UserUri] = set()
+        leaves: list[Leaf] = []
+        for member in members:
+            try:
+                leaves.append(self._trust.check_leaf(member))
+            except LookUp as lookup:
+                wanted |= lookup.users
+        if wanted:
+            raise LookUp(frozenset(wanted))
+        if len({leaf.device for leaf in leaves}) != len(leaves):
+            raise VerificationError("NL-525", "a device with two leaves")
+        return leaves
+
+    # --- consequences
+
+    def _entered(self, room: RoomUri, outcome: RoomOutcome, group: Group) -> None:
+        members = tuple(sorted({self._trust.check_leaf(leaf).user for leaf in group.members}))
+        changed = members != outcome.record.members or outcome.record.standing is not Standing.JOINED
+        outcome.record = replace(outcome.record, epoch=group.epoch, members=members, standing=Standing.JOINED)
+        if changed:
+            self._outcome.events.append(RoomChanged(room, members, joined=True))
+
+    def _leave(self, room: RoomUri, outcome: RoomOutcome) -> None:
+        if outcome.record.standing is Standing.LEFT:
+            return
+        self._groups.delete(room)
+        self._close(room, outcome, Standing.LEFT)
+
+    def _break(self, room: RoomUri, check: str, culprit: str) -> None:
+        """The group cannot go on here; what was shown stays."""
+        self._fault(room, check, culprit)
+        self._groups.delete(room)
+        self._close(room, self._outcome.rooms[room], Standing.BROKEN)
+
+    def _close(self, room: RoomUri, outcome: RoomOutcome, standing: Standing) -> None:
+        for item in self._store.outbox(room):
+            self._store.dequeue(item.submission_id)
+            outcome.settled.append(item.submission_id)
+            if item.message_id is not None:
+                self._store.fail_message(item.message_id, ProblemName.NOT_FOUND)
+                self._outcome.events.append(
+                    MessageStateChanged(room, item.message_id, MessageState.FAILED, ProblemName.NOT_FOUND.value)
+                )
+        self._store.forget_receipts(room)
+        outcome.record = replace(outcome.record, standing=standing)
+        self._outcome.events.append(RoomChanged(room, outcome.record.members, joined=False))
+
+    def _fault(self, room: RoomUri, check: str, culprit: str) -> None:
+        fault = FaultSeen(room, check, HUB if check in _HUBS_FAULT else culprit, self._clock())
+        self._store.add_fault(fault)
+        self._outcome.events.append(fault)
+
+
+def _check_sender(leaf: Leaf, entry: Delivery) -> None:
+    if leaf.device != entry.sender:
+        raise VerificationError("NL-512", "the hub names another sender than the leaf that signed")
+
+
+def _sender(entry: Entry) -> str:
+    return entry.sender if isinstance(entry, Delivery) else HUB

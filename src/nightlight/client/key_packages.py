@@ -1,0 +1,44 @@
+"""The key packages by which others add this device to rooms: enough of them, none for ever."""
+
+from __future__ import annotations
+
+from nightlight.client.faults import crash_point
+from nightlight.client.groups import Groups
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.mls.group import read_key_package
+from nightlight.protocol.messages import KeyPackageCount, KeyPackageUpload
+
+LIFETIME_S = 30 * 86_400
+KEPT_LONGER_S = 30 * 86_400
+"""One that was claimed on its last day may be in a welcome that arrives a month later."""
+TOP_UP_AT = 25
+
+
+class KeyPackages:
+    """Makes key packages, and forgets the private parts of those that nobody may use any more."""
+
+    def __init__(self, store: Store, groups: Groups, surroundings: Surroundings) -> None:
+        """The device's parts."""
+        self._store = store
+        self._groups = groups
+        self._clock = surroundings.clock
+        self._wanted = surroundings.key_packages
+
+    def top_up(self, held: KeyPackageCount) -> KeyPackageUpload | None:
+        """What to publish when the server has ``held``; the private parts are durable. None: it has enough."""
+        now_s = self._clock() // 1000
+        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, self._wanted) else 0
+        if not missing and held.has_last_resort:
+            return None
+        with self._groups.transaction():
+            member = self._groups.member
+            member.forget_key_packages(self._store.take_expired_key_packages(now_s - KEPT_LONGER_S))
+            single = member.key_packages(missing, lifetime_s=LIFETIME_S, now_s=now_s)
+            last = []
+            if not held.has_last_resort:
+                last = member.key_packages(1, lifetime_s=LIFETIME_S, now_s=now_s, last_resort=True)
+            references = [read_key_package(message).reference for message in [*single, *last]]
+            self._store.add_key_packages(references, now_s + LIFETIME_S)
+        crash_point("key_packages.after_store")
+        return KeyPackageUpload(single, last[0] if last else None)

@@ -1,0 +1,153 @@
+"""What goes out: messages, receipts and commits, each durable before it is submitted and built for the room's epoch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from nightlight.client.events import Message, MessageState
+from nightlight.client.faults import crash_point
+from nightlight.client.groups import Groups
+from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem, Standing
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.mls.group import read_key_package
+from nightlight.protocol import content
+from nightlight.protocol.content import SALT_BYTES
+from nightlight.protocol.credential import LeafCredential
+from nightlight.protocol.franking import franking_tag
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, user_of
+
+MAX_TEXT_BYTES = 32_000
+"""So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message."""
+RECEIPTS_IN_ONE = 200
+
+
+def submission_id(now_ms: TimestampMs, random: bytes) -> SubmissionId:
+    """A UUID of version 7. ``random``: 10 bytes. Source: RFC 9562, "UUID Version 7"."""
+    number = int.from_bytes(now_ms.to_bytes(6, "big") + random, "big")
+    number = number & ~(0xF << 76) | 7 << 76
+    number = number & ~(0x3 << 62) | 2 << 62
+    return SubmissionId(number.to_bytes(16, "big"))
+
+
+class Outbox:
+    """One device's way out."""
+
+    def __init__(self, identity: Identity, store: Store, groups: Groups, surroundings: Surroundings) -> None:
+        """The outbox in ``store``."""
+        self._identity = identity
+        self._store = store
+        self._groups = groups
+        self._clock = surroundings.clock
+        self._random = surroundings.random
+
+    def _new_id(self) -> SubmissionId:
+        return submission_id(self._clock(), self._random(10))
+
+    def send(self, room: RoomUri, text: str) -> tuple[MessageId, OutboxItem]:
+        """``text`` is durable at the end of the outbox. Raises ``RefusedError`` (``not_found``, ``too_large``)."""
+        record = self._store.room(room)
+        if record is None or record.standing not in {Standing.JOINED, Standing.CREATED}:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        if len(text.encode()) > MAX_TEXT_BYTES:
+            raise RefusedError(ProblemName.TOO_LARGE)
+        user = self._identity.user
+        encoded = content.encode(content.text_message(self._random(SALT_BYTES), user, room, text))
+        message_id = content.message_id(user, room, encoded)
+        with self._groups.transaction():
+            self._store.add_message(Message(room, message_id, user, text, MessageState.QUEUED, own=True), None)
+            item = self._enqueue(room, ItemKind.MESSAGE, encoded, message_id)
+            crash_point("send.before_store")
+        crash_point("send.after_store")
+        return message_id, item
+
+    def report_receipts(self, room: RoomUri) -> OutboxItem | None:
+        """What the senders in ``room`` are owed is a durable status message at the end of the outbox."""
+        owed = self._store.owed_receipts(room, RECEIPTS_IN_ONE)
+        if not owed:
+            return None
+        report = content.status_report(self._random(SALT_BYTES), self._identity.user, room, owed)
+        with self._groups.transaction():
+            for message_id, _ in owed:
+                self._store.settle_receipt(room, message_id)
+            return self._enqueue(room, ItemKind.STATUS, content.encode(report), None)
+
+    def commit(self, room: RoomUri, intent: Intent) -> OutboxItem:
+        """``intent`` is at the end of the outbox. Inside a transaction."""
+        item = OutboxItem(self._new_id(), room, ItemKind.COMMIT, msgspec.msgpack.encode(intent))
+        self._store.enqueue(item)
+        return item
+
+    def build(self, wanted: SubmissionId) -> OutboxItem | None:
+        """The item is built for its group's epoch and durable; None when it is gone, with nothing left to do in it.
+
+        Raises ``MlsError`` when a commit cannot be made, such as with a key package that has expired.
+        """
+        item = self._store.outbox_item(wanted)
+        if item is None:
+            return None
+        with self._groups.transaction():
+            built = self._build_commit(item) if item.kind is ItemKind.COMMIT else self._build_message(item)
+            if built is None:
+                self._store.dequeue(wanted)
+                return None
+            self._store.set_payload(built)
+            crash_point("commit.before_store" if item.kind is ItemKind.COMMIT else "build.before_store")
+        crash_point("commit.after_store" if item.kind is ItemKind.COMMIT else "build.after_store")
+        return built
+
+    def fail(self, wanted: SubmissionId, problem: ProblemName) -> OutboxItem | None:
+        """The hub refused the item for good: it is gone, a message shows as failed, a commit is undone."""
+        item = self._store.outbox_item(wanted)
+        if item is None:
+            return None
+        with self._groups.transaction():
+            self._store.dequeue(wanted)
+            if item.message_id is not None:
+                self._store.fail_message(item.message_id, problem)
+            if item.kind is ItemKind.COMMIT:
+                self._undo_commit(item.room)
+        return item
+
+    def _undo_commit(self, room: RoomUri) -> None:
+        group = self._groups.get(room)
+        if group.has_pending:
+            group.discard()
+        record = self._store.room(room)
+        if record is not None:
+            devices = [LeafCredential.decode(leaf.credential).device for leaf in group.members]
+            self._store.put_room(replace(record, members=tuple(sorted({user_of(device) for device in devices}))))
+
+    def _enqueue(self, room: RoomUri, kind: ItemKind, encoded: bytes, message_id: MessageId | None) -> OutboxItem:
+        """Encrypted at once when nothing before it waits to be built: what is encrypted first goes out first."""
+        item = OutboxItem(self._new_id(), room, kind, encoded, message_id)
+        if self._store.outbox_is_built(room, self._groups.get(room).epoch):
+            item = self._build_message(item)
+        self._store.enqueue(item)
+        return item
+
+    def _build_message(self, item: OutboxItem) -> OutboxItem:
+        """The same content, so the same tag and message id, whatever the epoch."""
+        group = self._groups.get(item.room)
+        return replace(item, epoch=group.epoch, payload=group.encrypt(item.content, franking_tag(item.content)))
+
+    def _build_commit(self, item: OutboxItem) -> OutboxItem | None:
+        """What of the intent others have not done already, as a commit that stays pending."""
+        group = self._groups.get(item.room)
+        if group.has_pending:
+            group.discard()
+        intent = msgspec.msgpack.decode(item.content, type=Intent)
+        present = {LeafCredential.decode(leaf.credential).device: leaf.index for leaf in group.members}
+        add = [package for package in intent.add if _device_of(package) not in present]
+        remove = [index for device, index in present.items() if user_of(device) in intent.remove]
+        if not add and not remove and (intent.add or intent.remove):
+            return None
+        staged = group.commit(add=add, remove=remove, now_s=self._clock() // 1000)
+        return replace(item, epoch=group.epoch, payload=staged.commit, welcome=staged.welcome)
+
+
+def _device_of(key_package: bytes) -> DeviceUri:
+    return LeafCredential.decode(read_key_package(key_package).credential).device

@@ -1,0 +1,112 @@
+"""Whom this device believes: each person's account key and newest device list, and the hub's franking keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from nightlight.client.store import Store
+from nightlight.errors import VerificationError
+from nightlight.mls.group import KeyPackage
+from nightlight.mls.group import Leaf as MlsLeaf
+from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential, SignedDeviceList, verify_leaf
+from nightlight.protocol.franking import FrankingAgent
+from nightlight.protocol.ids import TimestampMs, UserUri, user_of
+from nightlight.protocol.messages import Directory, UserDevices
+
+Clock = Callable[[], TimestampMs]
+
+
+class LookUp(Exception):  # noqa: N818 - not an error: what to ask the server before trying again
+    """Something cannot be judged before the server is asked: these users' device lists, or the directory."""
+
+    def __init__(self, users: frozenset[UserUri] = frozenset(), *, directory: bool = False) -> None:
+        """Either may be asked for."""
+        super().__init__("ask the server first")
+        self.users = users
+        self.directory = directory
+
+
+class Trust:
+    """What is pinned in the store. It only ever moves forward."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        """The pins in ``store``."""
+        self._store = store
+        self._clock = clock
+        self._lists: dict[UserUri, DeviceList | None] = {}
+        self._leaves: dict[tuple[bytes, bytes], Leaf] = {}
+        self._directory: Directory | None = None
+
+    def device_list(self, user: UserUri) -> DeviceList | None:
+        """The newest device list known of ``user``."""
+        if user not in self._lists:
+            self._lists[user] = self._store.pin(user)
+        return self._lists[user]
+
+    def learn(self, devices: UserDevices) -> DeviceList:
+        """The device list that the server gave is pinned. Inside a transaction.
+
+        Raises ``RemoteProtocolError`` and ``VerificationError`` as ``SignedDeviceList.verify``; NL-314 is a new person.
+        """
+        user = UserUri(devices.user)
+        signed = SignedDeviceList.decode(devices.device_list)
+        newest = signed.verify(user, devices.account_key, self._clock(), known=self.device_list(user))
+        self.pin(newest)
+        return newest
+
+    def pin(self, newest: DeviceList) -> None:
+        """``newest``, verified or our own, is pinned. Inside a transaction."""
+        self._store.put_pin(newest)
+        self._lists[newest.user] = newest
+        self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.user != newest.user}
+
+    def learn_directory(self, directory: Directory) -> None:
+        """The franking keys that rooms may name are pinned. Inside a transaction."""
+        self._store.put("directory", msgspec.msgpack.encode(directory))
+        self._directory = directory
+
+    def forget_loaded(self) -> None:
+        """After a transaction that failed, everything is read again."""
+        self._lists.clear()
+        self._leaves.clear()
+        self._directory = None
+
+    def check_leaf(self, leaf: MlsLeaf | KeyPackage) -> Leaf:
+        """The device that this leaf is, or will be, on the newest list we know.
+
+        Raises ``LookUp`` when that list may be too old, ``RemoteProtocolError`` and ``VerificationError`` as
+        ``credential.verify_leaf``.
+        """
+        key = (leaf.credential, leaf.signature_key)
+        known = self._leaves.get(key)
+        if known is None:
+            credential = LeafCredential.decode(leaf.credential)
+            user = user_of(credential.device)
+            newest = self.device_list(user)
+            if newest is None or credential.list_version > newest.version:
+                raise LookUp(frozenset({user}))
+            known = self._leaves[key] = verify_leaf(leaf.credential, leaf.signature_key, newest)
+        return known
+
+    def directory(self) -> Directory:
+        """The hub's directory as last seen. Raises ``LookUp``."""
+        if self._directory is None:
+            stored = self._store.get("directory")
+            if stored is None:
+                raise LookUp(directory=True)
+            self._directory = msgspec.msgpack.decode(stored, type=Directory)
+        return self._directory
+
+    def check_agent(self, agent: FrankingAgent, *, asked: bool) -> None:
+        """The hub's directory has this franking agent. ``asked``: the directory is fresh.
+
+        Raises ``LookUp``; ``VerificationError`` NL-521.
+        """
+        directory = self.directory()
+        if agent.hub == directory.hub and agent.key in directory.franking_keys:
+            return
+        if not asked:
+            raise LookUp(directory=True)
+        raise VerificationError("NL-521", "a franking key that is not in the hub's directory")
