@@ -88,7 +88,7 @@ DECODERS = [
     Decoder("codec.read_public_message_header", codec.read_public_message_header, [PUBLIC]),
     Decoder("content.decode", content.decode, CONTENTS, content.encode),
     Decoder("content.message_id", lambda data: content.message_id(ADA, ROOM, data), CONTENTS),
-    Decoder("content.read_status_report", _status_report, [REPORT], cbor.encode),
+    Decoder("content.read_status_report", _status_report, [REPORT]),
     Decoder("content.salt_of", content.salt_of, CONTENTS),
     Decoder("credential.LeafCredential.decode", LeafCredential.decode, [LEAF], lambda credential: credential.encode()),
     Decoder(

@@ -114,7 +114,7 @@ contents = st.builds(
     expires=st.none() | st.builds(Expiry, relative=st.booleans(), seconds=st.integers(0, 2**32 - 1)),
     in_reply_to=st.none() | message_ids,
 )
-statuses = st.lists(st.tuples(message_ids, st.sampled_from(MessageStatus)), min_size=1, max_size=5).map(tuple)
+statuses = st.lists(st.tuples(message_ids, st.sampled_from(MessageStatus)), max_size=5).map(tuple)
 
 # --- franking and credentials ---
 

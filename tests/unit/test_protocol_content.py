@@ -201,13 +201,19 @@ def test_a_text_is_no_status_report() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [[], {}, None, [ONE_ID], [[ONE_ID]], [[ONE_ID, 7]], [[ONE_ID, True]], [[ONE_ID, 1, 1]], [["id", 1]]],
+    [{}, None, [ONE_ID], [[ONE_ID]], [[ONE_ID, 256]], [[ONE_ID, -1]], [[ONE_ID, True]], [[ONE_ID, 1, 1]], [["id", 1]]],
     ids=repr,
 )
 def test_a_status_report_of_another_shape_is_refused(report: object) -> None:
     with pytest.raises(RemoteProtocolError) as error:
         content.read_status_report(SinglePart(content.MESSAGE_STATUS, cbor.encode(report)))
     assert error.value.check == "NL-129"
+
+
+def test_statuses_that_we_do_not_know_are_left_out() -> None:
+    report = cbor.encode([[ONE_ID, 7], [ONE_ID, MessageStatus.READ], [ONE_ID, 255]])
+    assert content.read_status_report(SinglePart(content.MESSAGE_STATUS, report)) == ((ONE_ID, MessageStatus.READ),)
+    assert content.read_status_report(SinglePart(content.MESSAGE_STATUS, cbor.encode([]))) == ()
 
 
 def test_a_status_is_of_a_message() -> None:

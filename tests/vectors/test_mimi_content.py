@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from nightlight.protocol import content, franking
-from nightlight.protocol.content import Expiry, MimiContent
+from nightlight.protocol.content import Expiry, MessageStatus, MimiContent
 from nightlight.protocol.part import (
     TEXT_MARKDOWN,
     Disposition,
@@ -96,3 +96,12 @@ def test_three_reactions_are_processed_all() -> None:
     assert isinstance(body, MultiPart)
     assert body.semantics is PartSemantics.PROCESS_ALL
     assert len(body.parts) == 3
+
+
+def test_the_status_draft_s_example_tells_of_four_messages() -> None:
+    told = (("original", 2), ("reply", 2), ("mention", 0), ("expiring", 3))
+    report = "84" + "".join(f"825820{CASES[name]['message_id']}{status:02x}" for name, status in told)
+    part = SinglePart(content.MESSAGE_STATUS, bytes.fromhex(report))
+    assert content.read_status_report(part) == tuple(
+        (bytes.fromhex(CASES[name]["message_id"]), MessageStatus(status)) for name, status in told
+    )

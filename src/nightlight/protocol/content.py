@@ -41,6 +41,7 @@ MAX_EXTENSION_NAME_BYTES = 255
 MAX_EXTENSION_NUMBER = 2**53 - 1
 
 _SHA_256 = 1
+_STATUSES = range(256)
 _FIELDS = 7
 _SALT_PREFIX = bytes([0x80 | _FIELDS, 0x40 | SALT_BYTES])
 """CBOR: an array of seven, and the head of its first item, a byte string of sixteen."""
@@ -235,22 +236,23 @@ def status_report(
 
 
 def read_status_report(part: Part) -> tuple[tuple[MessageId, MessageStatus], ...] | None:
-    """The statuses that ``part`` tells, or None if it is no status report.
+    """The statuses that ``part`` tells, or None if it is no status report. Unknown ones, up to 255, are left out.
 
-    Raises ``RemoteProtocolError`` NL-110, NL-111, NL-122; NL-129 for another shape, an unknown status or none at all.
+    Raises ``RemoteProtocolError`` NL-110, NL-111, NL-122; NL-129 for another shape.
     """
     if not isinstance(part, SinglePart) or part.content_type != MESSAGE_STATUS:
         return None
     rows = cbor.decode(part.content)
-    if type(rows) is not list or not rows:
+    if type(rows) is not list:
         raise RemoteProtocolError("NL-129", "not a status report")
-    return tuple(map(_read_status, rows))
+    told = map(_read_status, rows)
+    return tuple((reported, MessageStatus(status)) for reported, status in told if status <= max(MessageStatus))
 
 
-def _read_status(row: object) -> tuple[MessageId, MessageStatus]:
+def _read_status(row: object) -> tuple[MessageId, int]:
     match row:
-        case [bytes() as reported, int() as status] if type(status) is int and 0 <= status <= max(MessageStatus):
-            found = _read_message_id(reported)
-            assert found is not None
-            return found, MessageStatus(status)
-    raise RemoteProtocolError("NL-129", "not a message id and a known status")
+        case [bytes() as value, int() as status] if type(status) is int and status in _STATUSES:
+            reported = _read_message_id(value)
+            assert reported is not None
+            return reported, status
+    raise RemoteProtocolError("NL-129", "not a message id and a status")
