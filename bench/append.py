@@ -14,11 +14,12 @@ from bench import load
 from bench.community import settle
 from bench.effort import Effort
 from bench.figure import Figure
-from bench.hub import DATABASE, HUB_PATH, create_hub, start_hub
+from bench.hub import create_hub, database_of, start_hub
 from bench.load import PAIRS, Pair
 from bench.pinned import Server
 from bench.rooms import Couple, make_couples
 from bench.websocket import connect_frame_pairs
+from nightlight.server.main import STREAM_PATH
 
 _ROOMS = 50_000
 _MESSAGES = 1_000_000
@@ -32,8 +33,8 @@ async def measure(_names: Collection[str], effort: Effort, folder: Path, _consol
     couples = make_couples(PAIRS, await create_hub(full), rooms_each=_ROOMS // PAIRS, messages_each=1)
     shutil.copytree(full, empty)
     per_room = _MESSAGES // _ROOMS
-    settle(full / DATABASE, couples, messages_each=per_room)
-    settle(empty / DATABASE, couples)
+    settle(database_of(full), couples, messages_each=per_room)
+    settle(database_of(empty), couples)
     async with _entered(full, couples, 1 + per_room) as million, _entered(empty, couples, 1) as none:
         turns = [(await _turn(*million, effort), await _turn(*none, effort)) for _ in range(effort.rounds)]
     return [
@@ -52,7 +53,7 @@ async def measure(_names: Collection[str], effort: Effort, folder: Path, _consol
 async def _entered(folder: Path, couples: Sequence[Couple], head: int) -> AsyncIterator[tuple[Server, Sequence[Pair]]]:
     server = await start_hub(folder)
     try:
-        yield server, await connect_frame_pairs(server.port, HUB_PATH, couples, head=head)
+        yield server, await connect_frame_pairs(server.port, STREAM_PATH, couples, head=head)
     finally:
         await server.stop()
 

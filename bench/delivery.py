@@ -18,13 +18,14 @@ from bench.community import settle
 from bench.effort import Effort
 from bench.ejabberd import start_ejabberd
 from bench.figure import Figure, absent
-from bench.hub import DATABASE, HUB_PATH, create_hub, start_hub
+from bench.hub import create_hub, database_of, start_hub
 from bench.load import PAIRS, Pair, Rate
 from bench.pinned import AbsentError, Server, free_port, start
 from bench.prosody import start_prosody
 from bench.rooms import Couple, make_couples
 from bench.websocket import connect_frame_pairs
 from bench.xmpp import connect_xmpp_pairs
+from nightlight.server.main import STREAM_PATH
 
 WINDOWS = (8, 1)
 UNIT = "messages/s"
@@ -56,10 +57,10 @@ Enter = Callable[[Path, Sequence[Couple]], AbstractAsyncContextManager[Contestan
 
 @asynccontextmanager
 async def _hub(folder: Path, couples: Sequence[Couple]) -> AsyncIterator[Contestant]:
-    settle(folder / DATABASE, couples)
+    settle(database_of(folder), couples)
     server = await start_hub(folder)
     try:
-        yield Contestant(server, await connect_frame_pairs(server.port, HUB_PATH, couples))
+        yield Contestant(server, await connect_frame_pairs(server.port, STREAM_PATH, couples))
     finally:
         await server.stop()
 
@@ -102,7 +103,7 @@ PEERS: dict[str, tuple[str, Enter]] = {
 
 
 async def measure(names: Collection[str], effort: Effort, folder: Path, console: Console) -> list[Figure]:
-    """The figures of ``names`` with window 8, then with window 1. Raises ``AbsentError`` without ours."""
+    """The figures of ``names`` with window 8, then with window 1."""
     reasons: dict[str, str] = {}
     couples = make_couples(PAIRS, await create_hub(_new(folder / OURS)))
     async with AsyncExitStack() as running:
@@ -151,7 +152,7 @@ def _figure(name: str, window: int, ours: Contestant, peer: Contestant) -> Figur
 
 def _print_rates(contestants: Mapping[str, Contestant], console: Console) -> None:
     table = Table("server", title="Delivery: 50 pairs, 1 KiB, closed loop", title_justify="left")
-    for heading in ("window", "messages/s", "least", "most", "server's core", "load's core"):
+    for heading in ("window", "messages/s", "least", "most", "server's core", "load's core", "server's µs a message"):
         table.add_column(heading, justify="right")
     for name, contestant in contestants.items():
         for window, rates in contestant.rates.items():
@@ -162,5 +163,6 @@ def _print_rates(contestants: Mapping[str, Contestant], console: Console) -> Non
                 *(f"{number:,.0f}" for number in (statistics.median(per_s), min(per_s), max(per_s))),
                 f"{statistics.median(rate.server_share for rate in rates):.0%}",
                 f"{statistics.median(rate.load_share for rate in rates):.0%}",
+                f"{statistics.median(rate.server_share / rate.messages_per_s for rate in rates) * 1e6:,.0f}",
             )
     console.print(table)

@@ -8,12 +8,13 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from bench.pinned import Server, free_port, start
+from bench.pinned import AbsentError, Server, free_port, start
 from bench.rooms import HUB, PROVIDER
 from nightlight.protocol.messages import Directory
+from nightlight.server.main import DATABASE
 
-HUB_PATH = "/v1/connection"
-DATABASE = Path("data", "nightlight.sqlite")
+_DATA = "data"
+
 _SETTINGS = f"""\
 hub = "{HUB}"
 providers = ["{PROVIDER}"]
@@ -25,14 +26,22 @@ log_level = "warning"
 """No limit on the rate, and no purge that would fall into one turn and not into another."""
 
 
+def database_of(folder: Path) -> Path:
+    """The database of the hub whose data is in ``folder``."""
+    return folder / _DATA / DATABASE
+
+
 async def start_hub(folder: Path) -> Server:
-    """``nightlight serve`` runs on the data in ``folder``."""
+    """``nightlight serve`` runs on the data in ``folder``. Ours is never absent: raises ``RuntimeError``."""
     port = free_port()
     settings = folder / "bench.toml"
     settings.write_text(_SETTINGS)
     serve = [sys.executable, "-c", "from nightlight.cli.main import main; main()", "serve"]
-    options = ["--settings", str(settings), "--data", str(folder / "data"), "--port", str(port)]
-    return await start([*serve, *options], port=port, folder=folder)
+    options = ["--settings", str(settings), "--data", str(folder / _DATA), "--port", str(port)]
+    try:
+        return await start([*serve, *options], port=port, folder=folder)
+    except AbsentError as reason:
+        raise RuntimeError(str(reason)) from None
 
 
 async def create_hub(folder: Path) -> bytes:

@@ -12,11 +12,12 @@ from rich.console import Console
 from bench.community import settle
 from bench.effort import Effort
 from bench.figure import Figure
-from bench.hub import DATABASE, HUB_PATH, create_hub, start_hub
+from bench.hub import create_hub, database_of, start_hub
 from bench.pinned import AbsentError, Server
 from bench.rooms import Couple, make_couples
 from bench.websocket import FrameConnection, connect
 from nightlight.protocol.messages import Hello
+from nightlight.server.main import STREAM_PATH
 
 _CONNECTIONS = 10_000
 _SPARE_FILES = 200
@@ -33,7 +34,7 @@ async def measure(_names: Collection[str], _effort: Effort, folder: Path, _conso
     """
     _allow_files(_CONNECTIONS + _SPARE_FILES)
     couples = make_couples(_CONNECTIONS // 2, await create_hub(folder), messages_each=0)
-    settle(folder / DATABASE, couples)
+    settle(database_of(folder), couples)
     server = await start_hub(folder)
     try:
         return [Figure("idle.kb_per_connection", await _growth_bytes(server, couples) / _CONNECTIONS / 1000, "KB")]
@@ -71,7 +72,7 @@ async def _connect(server: Server, tokens: Sequence[str]) -> list[FrameConnectio
         source = f"127.0.0.{2 + first // _FROM_EACH_ADDRESS}"
         connections += await asyncio.gather(
             *(
-                connect(FrameConnection, server.port, HUB_PATH, Hello(token, {}), source=source)
+                connect(FrameConnection, server.port, STREAM_PATH, Hello(token, {}), source=source)
                 for token in tokens[first : first + _AT_ONCE]
             )
         )
