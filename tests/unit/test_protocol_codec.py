@@ -69,7 +69,7 @@ def test_a_vector_s_length_in_another_form_is_refused(header: str) -> None:
     assert error.value.check == "NL-102"
 
 
-@pytest.mark.parametrize("data", ["", "01", "40", "4040", "800000", "80004000", "bfffffff"])
+@pytest.mark.parametrize("data", ["", "01", "40", "4040", "80", "800000", "80004000", "bfffffff"])
 def test_a_vector_that_ends_early_is_refused(data: str) -> None:
     with pytest.raises(RemoteProtocolError) as error:
         Reader(bytes.fromhex(data)).vector()

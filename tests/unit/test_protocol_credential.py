@@ -131,10 +131,11 @@ def test_the_next_list_names_the_one_before() -> None:
         [],
         [TABLET, PHONE],
         [PHONE, PHONE],
+        [PHONE, Device(PHONE.uri, TABLET.signature_key)],
         [PHONE, Device(TABLET.uri, PHONE.signature_key)],
         [Device(DeviceUri(f"mimi://courier.example/d/ada/{n:03}"), bytes([n]) * 32) for n in range(MAX_DEVICES + 1)],
     ],
-    ids=["none", "out of order", "one twice", "one key twice", "too many"],
+    ids=["none", "out of order", "one twice", "one URI twice", "one key twice", "too many"],
 )
 def test_the_devices_of_a_list_are_in_order_and_distinct(devices: list[Device]) -> None:
     malformed("NL-302", raw_list(1, NO_PREVIOUS, devices))
