@@ -219,7 +219,7 @@ class DeviceListUpdate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserDevices(Struct, frozen=True):
-    """GET /v1/users/{user}/device-list: what a contact needs to check a leaf."""
+    """GET /v1/device-list?user=…: what a contact needs to check a leaf."""
 
     user: Uri
     account_key: Key32
@@ -308,7 +308,7 @@ class RoomMember(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
-    """GET /v1/rooms and GET /v1/rooms/{room}: what the hub knows."""
+    """GET /v1/rooms and GET /v1/room?room=…: what the hub knows."""
 
     room: Uri
     epoch: U64
