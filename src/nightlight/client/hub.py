@@ -8,7 +8,7 @@ from urllib.parse import quote
 from nightlight.client.records import Identity
 from nightlight.client.transport import Stream, Transport
 from nightlight.client.trust import Clock
-from nightlight.errors import ProblemName, RefusedError
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.credential import SESSION_LABEL, session_content
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
@@ -61,7 +61,7 @@ class Hub:
         """A connection that has said Hello with ``cursors``."""
         token = await self._token()
         stream = await self._transport.open()
-        await stream.send(Hello(token, dict(cursors)))
+        await stream.send(Hello(token, {str(room): seq for room, seq in cursors.items()}))
         return stream
 
     async def register(self, registration: Registration) -> UserDevices:
@@ -78,7 +78,7 @@ class Hub:
 
     async def device_list(self, user: UserUri) -> UserDevices:
         """The newest device list of ``user``, a contact or somebody in a room with us."""
-        return await self._call("GET", f"/v1/users/{quote(user, safe='')}/device-list", UserDevices)
+        return await self._call("GET", f"/v1/device-list?user={quote(user, safe='')}", UserDevices)
 
     async def count_key_packages(self) -> KeyPackageCount:
         """How many are left for this device."""
@@ -106,7 +106,7 @@ class Hub:
 
     async def room(self, room: RoomUri) -> Room:
         """What the hub knows of a room that this device is in."""
-        return await self._call("GET", f"/v1/rooms/{quote(room, safe='')}", Room)
+        return await self._call("GET", f"/v1/room?room={quote(room, safe='')}", Room)
 
     async def _call(self, method: str, path: str, answer: type[T], body: Any = None) -> T:
         try:
@@ -126,6 +126,8 @@ class Hub:
     async def _sign_in(self) -> Session:
         device = self._identity.device
         challenge = await self._transport.call("POST", "/v1/challenges", Challenge, body=ChallengeRequest(device))
+        if challenge.origin != self._identity.server_url:
+            raise RemoteProtocolError("NL-542", "a challenge to sign in elsewhere")
         content = session_content(challenge.origin, device, challenge.nonce, TimestampMs(challenge.expires_at_ms))
         signature = SigningKey.from_seed(self._identity.session_seed).sign_with_label(SESSION_LABEL, content)
         answer = SignIn(device, challenge.nonce, challenge.expires_at_ms, signature)

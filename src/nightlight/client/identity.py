@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from nightlight.client.records import Identity
-from nightlight.client.store import Store
+from nightlight.client.store import Store, StoreError
+from nightlight.client.surroundings import Surroundings
 from nightlight.mls.group import Member
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.credential import (
@@ -22,10 +24,27 @@ _DEVICE_NAME_BYTES = 8
 _SEED_BYTES = 32
 
 
-def create_identity(
+def new_store(path: Path, key: bytes, server_url: str, user: UserUri, surroundings: Surroundings) -> Store:
+    """A store at ``path`` for a new person; one from an attempt that never heard the server's answer goes on.
+
+    Raises ``StoreError`` where there is another store already.
+    """
+    store = (
+        Store.open(path, key, surroundings.random) if path.exists() else Store.create(path, key, surroundings.random)
+    )
+    if not store.has_identity():
+        with store.transaction():
+            _create_identity(store, server_url, user, surroundings.clock(), surroundings.random)
+    identity = store.identity()
+    if identity.registered or (identity.server_url, identity.user) != (server_url, user):
+        store.close()
+        raise StoreError("there is a store here already")
+    return store
+
+
+def _create_identity(
     store: Store, server_url: str, user: UserUri, now_ms: TimestampMs, random: Callable[[int], bytes]
 ) -> None:
-    """``store`` holds a new person with this first device, whom no server knows yet. Inside a transaction."""
     account, session = SigningKey.from_seed(random(_SEED_BYTES)), SigningKey.from_seed(random(_SEED_BYTES))
     member = Member.create()
     device = Device(device_uri(user, random(_DEVICE_NAME_BYTES).hex()), member.signature_key)

@@ -37,9 +37,9 @@ RECEIPT_MEMBERS = 16
 """In larger rooms nobody tells who holds and who has read what: everyone would be told by everyone."""
 
 _HUBS_FAULT = frozenset(
-    "NL-202 NL-204 NL-205 NL-206 "  # it lets in only what is for this group and epoch
-    "NL-141 NL-143 "  # franks
-    "NL-502 NL-503 NL-511 NL-512 NL-513 NL-521 NL-523".split()
+    {"NL-202", "NL-204", "NL-205", "NL-206"}  # it lets in only what is for this group and epoch
+    | {"NL-141", "NL-143"}  # franks
+    | {"NL-502", "NL-503", "NL-511", "NL-512", "NL-513", "NL-521", "NL-523"}
 )
 """Checks that only the hub can break; the others are the sender's."""
 _EARLIER = {
@@ -85,7 +85,7 @@ class Inbox:
         """Every entry is processed and durable, each room's in the order given.
 
         Raises ``LookUp`` when the server must be asked first, having changed nothing; not when ``asked``: then what
-        cannot be judged is refused. Raises ``UnavailableError`` while this machine's clock is wrong, and ``StoreError``.
+        cannot be judged is refused. Raises ``StoreError``; ``UnavailableError`` while this machine's clock is wrong.
         """
         try:
             return self._process(entries, asked=asked)
@@ -135,7 +135,7 @@ class Inbox:
         return self._outcome
 
     def mark_read(self, room: RoomUri) -> None:
-        """Everything in ``room`` counts as read; its senders are owed a receipt. Raises ``RefusedError`` ``not_found``."""
+        """Everything in ``room`` counts as read; senders are owed a receipt. Raises ``RefusedError`` ``not_found``."""
         record = self._store.room(room)
         if record is None:
             raise RefusedError(ProblemName.NOT_FOUND)

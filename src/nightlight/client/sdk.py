@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
+
+from nightlight.client.connection import Connection
 from nightlight.client.events import (
     ConnectionChanged,
     ConnectionState,
@@ -18,8 +22,17 @@ from nightlight.client.events import (
     RoomChanged,
     RoomSummary,
 )
+from nightlight.client.hub import Hub
+from nightlight.client.identity import new_store, registration
+from nightlight.client.records import Evidence, Intent, RoomRecord, Standing
+from nightlight.client.store import Store, StoreError
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.transport import NetworkTransport, Transport
+from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, UnavailableError
+from nightlight.protocol.codec import MAX_U64
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
-from nightlight.protocol.messages import Contact
+from nightlight.protocol.messages import Contact, ContactAction
+from nightlight.protocol.safety_number import safety_number
 
 __all__ = [
     "Client",
@@ -34,21 +47,36 @@ __all__ = [
     "MessageStateChanged",
     "RoomChanged",
     "RoomSummary",
+    "StoreError",
+    "Surroundings",
 ]
+
+_OPEN = frozenset({Standing.CREATED, Standing.JOINED})
+"""Rooms that can be written to."""
 
 
 class Client:
     """One device: its store, its connection, and what a person does with them.
 
-    Network failures never lose anything: what is sent waits in the outbox. HTTP calls raise ``RefusedError`` or
-    ``UnavailableError``.
+    Network failures never lose anything: what is sent waits in the outbox. What asks the server raises
+    ``RefusedError`` or ``UnavailableError``; what the server answers against the rules, ``RemoteProtocolError`` or
+    ``VerificationError``; the store, ``StoreError``.
     """
 
-    user: UserUri
-    device: DeviceUri
+    def __init__(self, store: Store, transport: Transport, surroundings: Surroundings) -> None:
+        """Use ``register`` or ``open``; tests bring a transport and surroundings of their own."""
+        identity = store.identity()
+        self.user: UserUri = identity.user
+        self.device: DeviceUri = identity.device
+        self._store = store
+        self._surroundings = surroundings
+        self._hub = Hub(identity, transport, surroundings.clock)
+        self._connection = Connection(store, self._hub, surroundings)
+        self._housekeeping = self._connection.housekeeping
+        self._making_room = asyncio.Lock()
 
     @staticmethod
-    async def register(
+    async def register(  # noqa: PLR0913 - what a person decides once
         server_url: str,
         user_uri: UserUri,
         store_path: Path,
@@ -59,105 +87,217 @@ class Client:
     ) -> Client:
         """A new person with this first device exists at the server and in a new store at ``store_path``.
 
-        ``store_key``: 32 bytes. Raises ``RefusedError`` (``handle_taken``, ``not_found`` provider), ``UnavailableError``.
+        ``store_key``: 32 bytes. After ``UnavailableError`` the same call goes on where it was; after ``RefusedError``
+        (``handle_taken``, ``not_found``) nothing is left. Raises ``StoreError`` if there is another store already.
         """
-        raise NotImplementedError
+        surroundings = Surroundings(receipts=receipts, key_packages=key_packages)
+        server_url = server_url.rstrip("/")
+        store = new_store(store_path, store_key, server_url, user_uri, surroundings)
+        client = Client(store, NetworkTransport(server_url), surroundings)
+        try:
+            await client.publish()
+        except BaseException as error:
+            await client.close()
+            if isinstance(error, RefusedError):
+                store.delete()
+            raise
+        return client
 
     @staticmethod
     async def open(store_path: Path, *, store_key: bytes, receipts: bool = True, key_packages: int = 100) -> Client:
-        """The device in the store at ``store_path``. Raises ``StoreError`` (wrong key, in use, not there)."""
-        raise NotImplementedError
+        """The device in the store at ``store_path``. Raises ``StoreError``: wrong key, in use, not there."""
+        surroundings = Surroundings(receipts=receipts, key_packages=key_packages)
+        store = Store.open(store_path, store_key, surroundings.random)
+        try:
+            return Client(store, NetworkTransport(store.identity().server_url), surroundings)
+        except BaseException:
+            store.close()
+            raise
+
+    async def publish(self) -> None:
+        """The server has the account of the person in the store, and key packages of this device."""
+        device = self._connection.device
+        listed = device.trust.device_list(self.user)
+        if listed is None:
+            raise LocalProtocolError("a device without its own device list")
+        await self._hub.register(registration(device.identity, listed))
+        with self._store.transaction():
+            self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
+        await self._housekeeping.refresh_directory(device)
+        await self._housekeeping.top_up_key_packages(device)
+
+    # --- the connection
 
     async def connect(self) -> None:
         """A background task keeps a connection, reconnecting with backoff; returns at once."""
-        raise NotImplementedError
+        self._connection.start()
 
     async def wait_online(self) -> None:
-        """The connection is up and everything the hub had for this device is processed."""
-        raise NotImplementedError
+        """The connection is up, and everything the hub had for this device is processed."""
+        await self._connection.online.wait()
 
     async def close(self) -> None:
         """The connection and the store are closed; what was not sent stays in the outbox."""
-        raise NotImplementedError
+        try:
+            await self._connection.stop()
+        finally:
+            await self._hub.close()
+            self._store.close()
 
     def events(self) -> AsyncIterator[Event]:
         """What happens from now on; several readers each see everything. Ends when the client is closed."""
-        raise NotImplementedError
+        return self._connection.watchers.reader()
 
-    # contacts
+    # --- contacts
 
     async def contacts(self) -> list[Contact]:
-        """Everyone this user has a relation with."""
-        raise NotImplementedError
+        """Everyone this user has a relation with; without a connection, as last heard."""
+        try:
+            return await self._housekeeping.refresh_contacts(self._connection.device)
+        except UnavailableError:
+            return self._store.contacts()
+        finally:
+            self._connection.wake()
 
     async def request_contact(self, user: UserUri) -> None:
         """``user`` is asked; nothing reaches them until they accept."""
-        raise NotImplementedError
+        await self._contact(ContactAction.REQUEST, user)
 
     async def accept_contact(self, user: UserUri) -> None:
         """Both may write to each other."""
-        raise NotImplementedError
+        await self._contact(ContactAction.ACCEPT, user)
 
     async def decline_contact(self, user: UserUri) -> None:
         """The request of ``user`` is gone."""
-        raise NotImplementedError
+        await self._contact(ContactAction.DECLINE, user)
 
     async def cancel_contact(self, user: UserUri) -> None:
         """Our own request to ``user`` is gone."""
-        raise NotImplementedError
+        await self._contact(ContactAction.CANCEL, user)
 
     async def block(self, user: UserUri) -> None:
         """Nothing of ``user`` reaches this person any more."""
-        raise NotImplementedError
+        await self._contact(ContactAction.BLOCK, user)
 
     async def unblock(self, user: UserUri) -> None:
-        """The block is lifted; being connected again takes a new request."""
-        raise NotImplementedError
+        """The block is lifted."""
+        await self._contact(ContactAction.UNBLOCK, user)
 
-    # rooms
-
-    async def room_with(self, user: UserUri) -> RoomUri:
-        """The room of this person and ``user`` alone: the one that exists, or a new one."""
-        raise NotImplementedError
-
-    async def create_room(self, users: Sequence[UserUri]) -> RoomUri:
-        """A new room of this person and ``users``."""
-        raise NotImplementedError
-
-    async def add(self, room: RoomUri, users: Sequence[UserUri]) -> None:
-        """Every device of ``users`` is a member."""
-        raise NotImplementedError
-
-    async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None:
-        """No device of ``users`` is a member."""
-        raise NotImplementedError
-
-    async def update(self, room: RoomUri) -> None:
-        """This device's leaf has fresh keys."""
-        raise NotImplementedError
-
-    def rooms(self) -> list[RoomSummary]:
-        """The rooms of this device, the one with the newest message first."""
-        raise NotImplementedError
-
-    # messages
-
-    async def send(self, room: RoomUri, text: str) -> MessageId:
-        """``text`` is durable in the outbox and goes out in order. Raises ``RefusedError`` (``not_found``, ``too_large``)."""
-        raise NotImplementedError
-
-    async def wait_sent(self, message_id: MessageId) -> None:
-        """The hub took the message. Raises ``RefusedError`` when it was refused for good."""
-        raise NotImplementedError
-
-    def messages(self, room: RoomUri, *, limit: int, before: MessageId | None = None) -> list[Message]:
-        """The newest ``limit`` messages (before one, if given), oldest first; own queued ones last."""
-        raise NotImplementedError
-
-    async def mark_read(self, room: RoomUri) -> None:
-        """Everything in ``room`` counts as read; its senders are told if receipts are on."""
-        raise NotImplementedError
+    async def _contact(self, action: ContactAction, user: UserUri) -> None:
+        await self._hub.contact(action, user)
+        await self.contacts()
 
     async def safety_number(self, user: UserUri) -> str:
         """60 digits over both account keys, the same on both sides; compare them aloud."""
-        raise NotImplementedError
+        device = self._connection.device
+        mine = device.trust.device_list(self.user)
+        theirs = device.trust.device_list(user) or await self._housekeeping.learn_devices(device, user)
+        if mine is None:
+            raise LocalProtocolError("a device without its own device list")
+        return safety_number(self.user, mine.account_key, user, theirs.account_key)
+
+    # --- rooms
+
+    async def room_with(self, user: UserUri) -> RoomUri:
+        """The room of this person and ``user`` alone: the one that exists, or a new one, as ``create_room``."""
+        async with self._making_room:
+            wanted = tuple(sorted({self.user, user}))
+            known = [record for record in self._store.rooms() if record.members == wanted and record.standing in _OPEN]
+            if known:
+                return min(known, key=lambda record: (record.standing is Standing.CREATED, record.room)).room
+            return await self._create_room([user])
+
+    async def create_room(self, users: Sequence[UserUri]) -> RoomUri:
+        """A new room of this person and ``users``, who are members once this returns.
+
+        Raises ``RefusedError`` (``not_found``: not a contact; ``no_key_package``). After ``UnavailableError`` the room
+        may exist, and is then completed with the next connection.
+        """
+        async with self._making_room:
+            return await self._create_room(users)
+
+    async def _create_room(self, users: Sequence[UserUri]) -> RoomUri:
+        device = self._connection.device
+        packages = await self._housekeeping.claim(device, users)
+        room, submission_id = device.create_room(users, packages, await self._housekeeping.franking_agent(device))
+        added = self._connection.watchers.expect(submission_id)
+        await self._housekeeping.announce_room(device, room)
+        self._connection.wake()
+        await self._connection.watchers.outcome(added)
+        return room
+
+    async def add(self, room: RoomUri, users: Sequence[UserUri]) -> None:
+        """Every device of ``users`` is a member. Raises ``RefusedError``."""
+        packages = await self._housekeeping.claim(self._connection.device, users)
+        await self._change(room, Intent(add=packages))
+
+    async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None:
+        """No device of ``users`` is a member. Raises ``RefusedError``: only who began the room may do that."""
+        await self._change(room, Intent(remove=list(users)))
+
+    async def update(self, room: RoomUri) -> None:
+        """This device's leaf has fresh keys."""
+        await self._change(room, Intent())
+
+    async def _change(self, room: RoomUri, intent: Intent) -> None:
+        submission_id = self._connection.device.change_room(room, intent)
+        done = self._connection.watchers.expect(submission_id)
+        self._connection.wake()
+        await self._connection.watchers.outcome(done)
+
+    def rooms(self) -> list[RoomSummary]:
+        """The rooms of this device, the one with the newest message first."""
+        summaries = [self._summary(record) for record in self._store.rooms() if record.standing in _OPEN]
+        return sorted(summaries, key=_age)
+
+    def _summary(self, record: RoomRecord) -> RoomSummary:
+        newest = self._store.messages(record.room, 1)
+        unread = len(self._store.unread(record.room))
+        return RoomSummary(record.room, record.members, unread, newest[0] if newest else None)
+
+    # --- messages
+
+    async def send(self, room: RoomUri, text: str) -> MessageId:
+        """``text`` is durable in the outbox and goes out in order.
+
+        Raises ``RefusedError``: ``not_found`` (not in the room), ``too_large`` (more than 32,000 bytes).
+        """
+        message_id = self._connection.device.send(room, text)
+        self._connection.wake()
+        return message_id
+
+    async def wait_sent(self, message_id: MessageId) -> None:
+        """The hub took the message. Raises ``RefusedError`` when it was refused for good, or is not there."""
+        message = self._store.message(message_id)
+        if message is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        if message.state is MessageState.FAILED:
+            raise RefusedError(self._store.problem_of(message_id) or ProblemName.INTERNAL)
+        if message.state is MessageState.QUEUED:
+            await self._connection.watchers.outcome(self._connection.watchers.expect(message_id))
+
+    def messages(self, room: RoomUri, *, limit: int, before: MessageId | None = None) -> list[Message]:
+        """The newest ``limit`` messages (before one, if given), oldest first; own queued ones last."""
+        return self._store.messages(room, limit, before)
+
+    async def mark_read(self, room: RoomUri) -> None:
+        """Everything in ``room`` counts as read; its senders are told if receipts are on."""
+        self._connection.device.mark_read(room)
+        self._connection.wake()
+
+    # --- what a report or a person's own look needs
+
+    def evidence(self, message_id: MessageId) -> Evidence | None:
+        """The message exactly as it came, with the hub's frank, for the 60 days it is kept."""
+        return self._store.evidence(message_id)
+
+    def faults(self) -> list[FaultSeen]:
+        """What broke a rule and was not shown, oldest first; the newest thousand."""
+        return self._store.faults()
+
+
+def _age(summary: RoomSummary) -> tuple[bool, int, str]:
+    """Sorts the newest first: rooms with something queued, then by time, then those without a message."""
+    if summary.last is None:
+        return True, 0, summary.room
+    return False, -(summary.last.accepted_at_ms or MAX_U64), summary.room

@@ -67,8 +67,9 @@ def _explained() -> Iterator[None]:
 class Store:
     """One open store. Only one process has it open; methods that write are called inside ``transaction``."""
 
-    def __init__(self, connection: apsw.Connection, random: Callable[[int], bytes]) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection, random: Callable[[int], bytes]) -> None:
         """Use ``create`` or ``open``."""
+        self._path = path
         self._connection = connection
         self._random = random
         self._sealing: AESGCM | None = None
@@ -102,7 +103,7 @@ class Store:
                 connection.pragma("secure_delete", "on")
                 connection.pragma("cache_size", -256)
                 connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
-                store = Store(connection, random)
+                store = Store(path, connection, random)
                 store._migrate()
             except BaseException:
                 connection.close()
@@ -121,6 +122,11 @@ class Store:
     def close(self) -> None:
         """The file is closed; whatever transaction was open is undone."""
         self._connection.close()
+
+    def delete(self) -> None:
+        """The closed store's files are gone."""
+        for suffix in ("", "-wal"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -162,6 +168,10 @@ class Store:
     def put_identity(self, identity: Identity) -> None:
         """This store is of this device."""
         self.put("identity", msgspec.msgpack.encode(identity))
+
+    def has_identity(self) -> bool:
+        """Whether a device has been made."""
+        return self.get("identity") is not None
 
     def identity(self) -> Identity:
         """Whose store this is. Raises ``StoreError``."""

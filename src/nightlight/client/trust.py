@@ -45,33 +45,31 @@ class Trust:
             self._lists[user] = self._store.pin(user)
         return self._lists[user]
 
-    def learn(self, devices: UserDevices) -> DeviceList:
-        """The device list that the server gave is pinned. Inside a transaction.
+    def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
+        """The device list that the server gave for ``user`` is pinned.
 
-        Raises ``RemoteProtocolError`` and ``VerificationError`` as ``SignedDeviceList.verify``; NL-314 is a new person.
+        Raises ``RemoteProtocolError`` and ``VerificationError`` as ``SignedDeviceList.verify`` (NL-314 is a new person);
+        NL-531 when it is somebody else's.
         """
-        user = UserUri(devices.user)
+        if devices.user != user:
+            raise VerificationError("NL-531", "the device list of somebody else")
         signed = SignedDeviceList.decode(devices.device_list)
         newest = signed.verify(user, devices.account_key, self._clock(), known=self.device_list(user))
         self.pin(newest)
         return newest
 
     def pin(self, newest: DeviceList) -> None:
-        """``newest``, verified or our own, is pinned. Inside a transaction."""
-        self._store.put_pin(newest)
+        """``newest``, verified or our own, is pinned."""
+        with self._store.transaction():
+            self._store.put_pin(newest)
         self._lists[newest.user] = newest
         self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.user != newest.user}
 
     def learn_directory(self, directory: Directory) -> None:
-        """The franking keys that rooms may name are pinned. Inside a transaction."""
-        self._store.put("directory", msgspec.msgpack.encode(directory))
+        """The franking keys that rooms may name are pinned."""
+        with self._store.transaction():
+            self._store.put("directory", msgspec.msgpack.encode(directory))
         self._directory = directory
-
-    def forget_loaded(self) -> None:
-        """After a transaction that failed, everything is read again."""
-        self._lists.clear()
-        self._leaves.clear()
-        self._directory = None
 
     def check_leaf(self, leaf: MlsLeaf | KeyPackage) -> Leaf:
         """The device that this leaf is, or will be, on the newest list we know.

@@ -1,0 +1,260 @@
+"""The loop that joins a device and its network: frames in, errands out, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from nightlight.client.device import Ask, Device, Errand
+from nightlight.client.events import ConnectionChanged, ConnectionState, MessageState, MessageStateChanged
+from nightlight.client.housekeeping import Housekeeping
+from nightlight.client.hub import Hub
+from nightlight.client.inbox import HUB
+from nightlight.client.session import Connect, Disconnect, Refresh, SendFrame
+from nightlight.client.store import Store, StoreError
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.transport import Stream
+from nightlight.client.watchers import Watchers
+from nightlight.errors import (
+    NightlightError,
+    ProblemName,
+    RefusedError,
+    RemoteProtocolError,
+    UnavailableError,
+    VerificationError,
+)
+from nightlight.protocol.ids import RoomUri
+from nightlight.protocol.messages import ServerFrame
+
+MAX_FRAMES = 512
+"""Frames that wait to be processed; more stay in the socket."""
+RECEIPT_QUIET_MS = 200
+"""Receipts are told together, this long after the first."""
+_RANDOM_BYTES = 4
+
+
+class Connection:
+    """Keeps ``device`` connected from ``start`` to ``stop``, whatever happens to network, server and disk."""
+
+    def __init__(self, store: Store, hub: Hub, surroundings: Surroundings) -> None:
+        """Nothing is connected."""
+        self.device = Device(store, surroundings)
+        self.watchers = Watchers()
+        self.online = asyncio.Event()
+        self._store = store
+        self._hub = hub
+        self._surroundings = surroundings
+        self.housekeeping = Housekeeping(store, hub, surroundings)
+        self._chores: set[asyncio.Task[None]] = set()
+        self._stream: Stream | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._frames: list[ServerFrame] = []
+        self._lost: str | None = None
+        self._receipts_at_ms: int | None = 0 if self.device.owes_receipts() else None
+        self._awake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """The loop runs, if it did not."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """The loop has ended. Raises what ended it, if it ended by itself."""
+        running, self._running = self._running, None
+        chores = [*self._chores, *([running] if running is not None else [])]
+        for task in chores:
+            task.cancel()
+        results = await asyncio.gather(*chores, return_exceptions=True)
+        await self._close_stream()
+        self.watchers.end(UnavailableError("the client is closed"))
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def wake(self) -> None:
+        """The device may have errands or events: the loop takes them."""
+        self._awake.set()
+
+    # --- the loop
+
+    async def _run(self) -> None:
+        self.device.run(self.device.session.start())
+        try:
+            while True:
+                try:
+                    await self._turn()
+                except StoreError as error:
+                    await self._begin_again(str(error))
+                except UnavailableError as error:
+                    await self._lose(error.reason)
+        except Exception as error:
+            self.watchers.end(error)
+            raise
+
+    async def _turn(self) -> None:
+        """Everything that can be done now is done; then it waits for more."""
+        self._awake.clear()
+        device, now_ms = self.device, self._surroundings.monotonic_ms()
+        if self._frames:
+            frames, self._frames = self._frames, []
+            self._drained.set()
+            device.run(device.session.receive(frames, now_ms))
+        if self._lost is not None:
+            await self._lose(self._lost)
+        due_ms = device.session.next_timer_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            device.run(device.session.tick(now_ms))
+        if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self.online.is_set():
+            self._receipts_at_ms = None
+            device.report_receipts()
+        self._publish(now_ms)
+        while device.errands:
+            await self._do(device.errands.pop(0))
+            self._publish(now_ms)
+        if not self._frames and self._lost is None:
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Until somebody wakes us, or a timer is due."""
+        due = [self.device.session.next_timer_ms(), self._receipts_at_ms if self.online.is_set() else None]
+        times = [at for at in due if at is not None]
+        timer = None
+        if times:
+            wait_s = max(0, min(times) - self._surroundings.monotonic_ms()) / 1000
+            timer = asyncio.get_running_loop().call_later(wait_s, self._awake.set)
+        try:
+            await self._awake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _do(self, errand: Errand) -> None:
+        match errand:
+            case Connect(cursors):
+                await self._connect(cursors)
+            case Disconnect(reason, forget_token):
+                if forget_token:
+                    self._hub.forget_token()
+                await self._lose(reason)
+            case SendFrame(frame):
+                if self._stream is not None:
+                    await self._stream.send(frame)
+            case Refresh(what):
+                self._chore(what)
+            case Ask():
+                await self._ask(errand)
+
+    async def _connect(self, cursors: dict[RoomUri, int]) -> None:
+        try:
+            self._stream = await self._hub.open_stream(cursors)
+        except RefusedError as error:
+            self._hub.forget_token()
+            await self._lose(error.problem.value)
+        except RemoteProtocolError as error:
+            self.device.record_fault(None, error.check, HUB)
+            await self._lose("the server does not answer as it should")
+        else:
+            self._reading = asyncio.create_task(self._read(self._stream))
+
+    async def _read(self, stream: Stream) -> None:
+        try:
+            while True:
+                self._frames.append(await stream.receive())
+                self._awake.set()
+                if len(self._frames) >= MAX_FRAMES:
+                    self._drained.clear()
+                    await self._drained.wait()
+        except UnavailableError as error:
+            self._lost = error.reason
+        except RemoteProtocolError as error:
+            self.device.record_fault(None, error.check, HUB)
+            self._lost = "the server does not answer as it should"
+        self._awake.set()
+
+    async def _ask(self, ask: Ask) -> None:
+        """What the server says is learnt; what it will not say counts as unknown. Raises ``UnavailableError``."""
+        try:
+            if ask.lookup.directory:
+                await self.housekeeping.refresh_directory(self.device)
+            for user in ask.lookup.users:
+                await self.housekeeping.learn_devices(self.device, user)
+        except (RefusedError, RemoteProtocolError, VerificationError):
+            pass  # recorded where it was found; the entries are judged by what is known
+        self.device.resume(ask)
+
+    # --- beginnings and ends
+
+    async def _lose(self, reason: str) -> None:
+        await self._close_stream()
+        if self.device.session.state in {ConnectionState.OFFLINE, ConnectionState.WAITING}:
+            return
+        random = int.from_bytes(self._surroundings.random(_RANDOM_BYTES), "big")
+        self.device.errands.clear()
+        self.device.run(self.device.session.lost(self._surroundings.monotonic_ms(), reason, random))
+
+    async def _begin_again(self, reason: str) -> None:
+        """What is in memory may differ from what is on disk: the device is read anew, and waits a little."""
+        self._publish(self._surroundings.monotonic_ms())
+        await self._close_stream()
+        self.device = Device(self._store, self._surroundings)
+        self.device.session.start()
+        await self._lose(reason)
+
+    async def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+        if stream is not None:
+            await stream.close()
+        self._frames.clear()
+        self._lost = None
+
+    # --- what the application hears
+
+    def _publish(self, now_ms: int) -> None:
+        device = self.device
+        events, device.events = device.events, []
+        finished, device.finished = device.finished, []
+        for event in events:
+            if isinstance(event, ConnectionChanged):
+                self._state_changed(event.state)
+            elif isinstance(event, MessageStateChanged):
+                self._settle(event)
+        for submission_id, problem in finished:
+            self.watchers.settle(submission_id, None if problem is None else RefusedError(problem))
+        if events:
+            self.watchers.tell(events)
+            if self._receipts_at_ms is None and device.owes_receipts():
+                self._receipts_at_ms = now_ms + RECEIPT_QUIET_MS
+
+    def _settle(self, event: MessageStateChanged) -> None:
+        if event.state is MessageState.SENT:
+            self.watchers.settle(event.message_id, None)
+        elif event.reason is not None:
+            self.watchers.settle(event.message_id, RefusedError(ProblemName(event.reason)))
+
+    def _state_changed(self, state: ConnectionState) -> None:
+        if state is ConnectionState.ONLINE:
+            self.online.set()
+            self._chore("contacts")
+            self._chore("key_packages")
+            self._chore("everything_else")
+        else:
+            self.online.clear()
+
+    def _chore(self, what: str) -> None:
+        """It is done beside the loop; what fails is done at the next occasion."""
+
+        async def work() -> None:
+            with suppress(NightlightError):
+                await self.housekeeping.do(what, self.device)
+            self.wake()
+
+        task = asyncio.create_task(work(), name=what)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)

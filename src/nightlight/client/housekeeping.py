@@ -1,0 +1,166 @@
+"""What a device settles with the server over HTTP: contacts, key packages, device lists, rooms it began."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from nightlight.client.device import Device
+from nightlight.client.events import ContactChanged
+from nightlight.client.hub import Hub
+from nightlight.client.identity import renewed
+from nightlight.client.inbox import HUB
+from nightlight.client.key_packages import KeyPackages
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.trust import LookUp
+from nightlight.errors import (
+    LocalProtocolError,
+    ProblemName,
+    RefusedError,
+    RemoteProtocolError,
+    VerificationError,
+)
+from nightlight.mls.group import MlsError, read_key_package
+from nightlight.protocol.credential import DeviceList
+from nightlight.protocol.franking import FrankingAgent
+from nightlight.protocol.ids import HubUri, RoomUri, UserUri
+from nightlight.protocol.messages import ClaimedKeyPackages, Contact, UserDevices
+
+
+class Housekeeping:
+    """Every chore may be done at any time, any number of times. All raise as ``Hub`` does."""
+
+    def __init__(self, store: Store, hub: Hub, surroundings: Surroundings) -> None:
+        """Nothing is done yet."""
+        self._store = store
+        self._hub = hub
+        self._surroundings = surroundings
+        self._one_at_a_time = asyncio.Lock()
+        self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
+            "contacts": self.refresh_contacts,
+            "key_packages": self.top_up_key_packages,
+            "everything_else": self._everything_else,
+        }
+
+    async def do(self, what: str, device: Device) -> None:
+        """The chore named ``what`` is done; one that we do not know is none."""
+        chore = self._chores.get(what)
+        if chore is not None:
+            async with self._one_at_a_time:
+                await chore(device)
+
+    async def _everything_else(self, device: Device) -> None:
+        with self._store.transaction():
+            self._store.purge_evidence(self._surroundings.clock())
+        await self.refresh_directory(device)
+        await self._renew_device_list(device)
+        for room in device.created_rooms():
+            await self.announce_room(device, room)
+
+    # --- people
+
+    async def refresh_contacts(self, device: Device) -> list[Contact]:
+        """The contacts are what the server says, and the application hears of what has changed."""
+        contacts = await self._hub.contacts()
+        before = {contact.user: contact.state for contact in self._store.contacts()}
+        after = {contact.user: contact.state for contact in contacts}
+        if before != after:
+            with self._store.transaction():
+                self._store.put_contacts(contacts)
+            for user in sorted(before.keys() | after.keys()):
+                if before.get(user) != after.get(user):
+                    device.events.append(ContactChanged(UserUri(user), after.get(user)))
+        return contacts
+
+    async def learn_devices(self, device: Device, user: UserUri) -> DeviceList:
+        """The newest device list of ``user`` is pinned. Raises ``VerificationError``, having recorded the fault."""
+        return self._pin(device, user, await self._hub.device_list(user))
+
+    def _pin(self, device: Device, user: UserUri, devices: UserDevices) -> DeviceList:
+        try:
+            return device.trust.learn(user, devices)
+        except (RemoteProtocolError, VerificationError) as error:
+            device.record_fault(None, error.check, user)
+            raise
+
+    async def refresh_directory(self, device: Device) -> None:
+        """The hub's franking keys are pinned."""
+        directory = await self._hub.directory()
+        device.trust.learn_directory(directory)
+
+    async def franking_agent(self, device: Device) -> FrankingAgent:
+        """Who franks in a new room."""
+        try:
+            directory = device.trust.directory()
+        except LookUp:
+            await self.refresh_directory(device)
+            directory = device.trust.directory()
+        return FrankingAgent(directory.franking_keys[0], HubUri(directory.hub))
+
+    async def _renew_device_list(self, device: Device) -> None:
+        identity = device.identity
+        listed = device.trust.device_list(identity.user)
+        if listed is None:
+            raise LocalProtocolError("a device without its own device list")
+        following = renewed(identity, listed, self._surroundings.clock())
+        if following is not None:
+            newest, signed = following
+            await self._hub.publish_device_list(signed)
+            device.trust.pin(newest)
+
+    # --- rooms
+
+    async def top_up_key_packages(self, device: Device) -> None:
+        """The server has enough key packages of this device."""
+        upload = KeyPackages(self._store, device.groups, self._surroundings).top_up(
+            await self._hub.count_key_packages()
+        )
+        if upload is not None:
+            await self._hub.publish_key_packages(upload)
+
+    async def announce_room(self, device: Device, room: RoomUri) -> None:
+        """The hub knows a room that was created here; or it will not have it, and this device has left it."""
+        try:
+            await self._hub.create_room(room, device.group_info(room))
+        except RefusedError as error:
+            if error.problem is not ProblemName.CONFLICT or not await self._is_mine(room):
+                device.room_refused(room)
+                raise
+        device.room_announced(room)
+
+    async def _is_mine(self, room: RoomUri) -> bool:
+        """Whether the hub has the room from us already: its answer was lost."""
+        try:
+            await self._hub.room(room)
+        except RefusedError:
+            return False
+        return True
+
+    async def claim(self, device: Device, users: Sequence[UserUri]) -> list[bytes]:
+        """A key package of each device of ``users``, each of them checked.
+
+        Raises ``VerificationError`` as ``learn_devices``; NL-532 to NL-534, having recorded the fault.
+        """
+        packages: list[bytes] = []
+        for user in users:
+            claimed = await self._hub.claim_key_packages(user)
+            listed = self._pin(device, user, claimed.devices)
+            try:
+                self._check_claimed(device, claimed, listed)
+            except (MlsError, RemoteProtocolError, VerificationError) as error:
+                device.record_fault(None, error.check, HUB)
+                if isinstance(error, MlsError):
+                    raise VerificationError(error.check, error.reason) from error
+                raise
+            packages += claimed.key_packages
+        return packages
+
+    def _check_claimed(self, device: Device, claimed: ClaimedKeyPackages, listed: DeviceList) -> None:
+        now_s = self._surroundings.clock() // 1000
+        packages = [read_key_package(message) for message in claimed.key_packages]
+        leaves = [device.trust.check_leaf(package) for package in packages]
+        if sorted(leaf.device for leaf in leaves) != [entry.uri for entry in listed.devices]:
+            raise VerificationError("NL-532", "not one key package for each device on the list")
+        if not all(package.not_before_s <= now_s <= package.not_after_s for package in packages):
+            raise VerificationError("NL-533", "a key package that is not valid now")
