@@ -22,6 +22,9 @@ Key: TypeAlias = int | str | bytes
 MAX_DEPTH = 8
 """Arrays and maps inside each other. MIMI content needs no more: itself, four parts, the three lists between them."""
 
+_SCALARS = (bytes, str, bool, type(None))
+_ARRAYS = (list, tuple)
+_KEYS = frozenset({int, str, bytes})
 _MAX_INT = 2**64 - 1
 _MIN_INT = -(2**64)
 
@@ -46,7 +49,7 @@ _NO_TAGS = _NoTags()
 
 def _ordered(value: object, depth: int) -> Value:
     """``value`` with the entries of its maps in the order of their encoded keys."""
-    if value is None or isinstance(value, bool | bytes | str):
+    if isinstance(value, _SCALARS):
         return value
     if isinstance(value, int):
         if not _MIN_INT <= value <= _MAX_INT:
@@ -54,7 +57,7 @@ def _ordered(value: object, depth: int) -> Value:
         return value
     if depth == MAX_DEPTH:
         raise _NotAllowedError("nested too deeply")
-    if isinstance(value, list | tuple):
+    if isinstance(value, _ARRAYS):
         return [_ordered(item, depth + 1) for item in value]
     if isinstance(value, dict):
         return {key: _ordered(value[key], depth + 1) for key in sorted(value, key=_encoded_key)}
@@ -62,7 +65,7 @@ def _ordered(value: object, depth: int) -> Value:
 
 
 def _encoded_key(key: object) -> bytes:
-    if type(key) not in {int, str, bytes}:
+    if type(key) not in _KEYS:
         raise _NotAllowedError("a kind of key that is not in the profile")
     _ordered(key, 0)
     return cbor2.dumps(key)
