@@ -161,7 +161,8 @@ class Connection:
     async def _read(self, stream: Stream) -> None:
         try:
             while True:
-                self._frames.append(await stream.receive())
+                frame = await stream.receive()
+                self._frames.append(frame)
                 self._awake.set()
                 if len(self._frames) >= MAX_FRAMES:
                     self._drained.clear()

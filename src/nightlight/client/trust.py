@@ -48,8 +48,8 @@ class Trust:
     def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
         """The device list that the server gave for ``user`` is pinned.
 
-        Raises ``RemoteProtocolError`` and ``VerificationError`` as ``SignedDeviceList.verify`` (NL-314 is a new person);
-        NL-531 when it is somebody else's.
+        Raises what ``SignedDeviceList.verify`` does (NL-314 is a new person), and ``VerificationError``
+        NL-531 when it is the list of somebody else.
         """
         if devices.user != user:
             raise VerificationError("NL-531", "the device list of somebody else")
