@@ -2,8 +2,8 @@
 
 use openmls::framing::errors::MessageDecryptionError;
 use openmls::prelude::{
-    KeyPackageVerifyError, ProcessMessageError, ProposalValidationError, PublicProcessMessageError, StageCommitError,
-    ValidationError, WelcomeError,
+    CreateCommitError, KeyPackageVerifyError, ProcessMessageError, ProposalValidationError, PublicProcessMessageError,
+    StageCommitError, ValidationError, WelcomeError,
 };
 use openmls::treesync::errors::LeafNodeValidationError;
 
@@ -91,7 +91,6 @@ checks! {
     ORPHAN_WELCOME = "NL-245" OrphanWelcome "A Welcome is for a key package that this device holds.";
     INVALID_WELCOME = "NL-246" Invalid "A Welcome decrypts to a valid group that this device is in.";
     CLEARED_COMMIT = "NL-250" Desync "A commit of this device that the hub accepted is still pending here.";
-    EPOCH_AUTHENTICATOR = "NL-251" Desync "The epoch authenticator is the one expected.";
     COMMIT_PENDING = "NL-260" State "No commit is pending or staged when one is made or received.";
     NO_COMMIT = "NL-261" State "A commit is pending or staged when it is merged.";
     NOT_A_MEMBER = "NL-262" State "The device is a member of the group.";
@@ -157,6 +156,15 @@ impl From<StageCommitError> for Check {
             | StageCommitError::LeafNodeValidation(Lifetime(_)) => LEAF_LIFETIME_BY_CLOCK,
             StageCommitError::LibraryError(_) => LIBRARY,
             _ => INVALID_COMMIT,
+        }
+    }
+}
+
+impl From<CreateCommitError> for Check {
+    fn from(error: CreateCommitError) -> Self {
+        match error {
+            CreateCommitError::LibraryError(_) => LIBRARY,
+            _ => INVALID_KEY_PACKAGE,
         }
     }
 }
