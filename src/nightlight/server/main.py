@@ -100,7 +100,8 @@ def compose(
 
     Raises ``UnavailableError`` if the database cannot be opened.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.umask(0o077)
+    settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.data / DATABASE, wait_ms=settings.database_wait_ms)
     store = SqlDeliveryStore(database)
     franking_key = SigningKey.from_seed(_key_file(settings.data / FRANKING_KEY, random))

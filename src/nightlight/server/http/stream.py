@@ -20,7 +20,6 @@ from nightlight.protocol.messages import (
     Hello,
     Ready,
     Refused,
-    ServerFrame,
     SubmitCommit,
     SubmitMessage,
     encode_frame,

@@ -38,7 +38,6 @@ from nightlight.server.domain.franker import Franker, Statement
 from nightlight.server.domain.identity import stored_list, vouched_leaf
 from nightlight.server.domain.room import (
     Departure,
-    Member,
     Newcomer,
     RoomState,
     check_header,

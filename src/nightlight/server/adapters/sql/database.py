@@ -85,9 +85,9 @@ class Database:
     async def close(self) -> None:
         """Nothing is open."""
         async with self._lock:
+            self._read_engine.dispose()
             self._writer.close()
             self._write_engine.dispose()
-            self._read_engine.dispose()
             self._thread.shutdown()
 
     def check_usable(self) -> None:
