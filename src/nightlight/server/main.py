@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import uvloop
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 
+from nightlight.errors import UnavailableError
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import ProviderName, TimestampMs, parse_hub_uri
@@ -38,6 +39,8 @@ from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
 from nightlight.server.services.delivery import DeliveryService
 from nightlight.server.services.directory import DirectoryService
+from nightlight.server.services.handshakes import HandshakeService
+from nightlight.server.services.log import LogService
 from nightlight.server.services.retention import RetentionService
 from nightlight.server.services.rooms import RoomService
 from nightlight.server.settings import DEMO, Settings, load_settings
@@ -108,9 +111,8 @@ def compose(
     hub = parse_hub_uri(settings.hub)
     providers = tuple(ProviderName(provider) for provider in settings.providers)
 
-    metrics = Metrics()
     connections = Connections()
-    metrics.connections.set_function(lambda: len(connections))
+    metrics = Metrics(lambda: len(connections))
     rooms = RoomCache(rooms_max=settings.cached_rooms, groups_max=settings.cached_groups)
     authentication = Authentication(
         store,
@@ -126,24 +128,26 @@ def compose(
     )
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
     room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode())
+    log = LogService(store, rooms)
     delivery = DeliveryService(
         store,
         connections,
+        metrics,
         rooms,
+        HandshakeService(rooms, settings.room_members_max),
         Franker(franking_key.sign_many_with_label),
         clock,
         random,
         message_bytes_max=settings.message_bytes_max,
-        room_members_max=settings.room_members_max,
         batch_max=settings.batch_max,
     )
     retention = RetentionService(store, clock)
-    stream = Stream(authentication, delivery, connections, metrics, _stream_limits(settings))
+    stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         chores = [
-            asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", delivery.flush_cursors)),
+            asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
             asyncio.create_task(every(settings.purge_seconds, "purge", retention.purge)),
         ]
         try:
@@ -153,6 +157,8 @@ def compose(
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
             await delivery.drain()
+            with suppress(UnavailableError):  # cursors come again with the next Hello
+                await log.flush_cursors()
             await database.close()
 
     http = Litestar(
@@ -165,12 +171,13 @@ def compose(
         request_max_body_size=settings.body_bytes_max,
         logging_config=None,
         lifespan=[lifespan],
+        before_send=[metrics.count_request],
     )
     return Application(http, stream, delivery, connections)
 
 
 def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None) -> None:
-    """Serves until it is told to stop (SIGTERM, SIGINT). Raises ``SettingsError``, ``UnavailableError``, ``OSError``."""
+    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``, ``OSError``."""
     settings = load_settings(settings_file, data=data, port=port)
     _log_as_json(settings.log_level)
     with socket.create_server((settings.host, settings.port), backlog=2048) as listener:

@@ -24,7 +24,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that may differ between two servers. Sizes in bytes.
 
     ``hub``: the URI that stands in every room's group state; it never changes. ``origin``: what clients sign in to; by
-    default, ``http`` at the host and port listened on. ``providers``: the apps served here. ``data``: the folder of database, keys and log. ``port`` 0 takes a free one.
+    default, http at the host and port listened on. ``providers``: the apps served here. ``data``: the folder of
+    database and keys. ``port`` 0 takes a free one.
     """
 
     hub: Annotated[str, Meta(pattern=r"^mimi://[a-z0-9.-]+$", max_length=100)]
@@ -37,7 +38,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     room_members_max: Annotated[int, Meta(ge=2, le=100)] = 100
     contacts_max: Positive = 5_000
     key_packages_max: Positive = 200
-    key_package_lifetime_days_max: Positive = 120
     message_bytes_max: Positive = 65_536
     frame_bytes_max: Positive = 1_000_000
     body_bytes_max: Positive = 2_000_000

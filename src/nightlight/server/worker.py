@@ -20,5 +20,5 @@ async def every(seconds: float, what: str, work: Callable[[], Awaitable[object]]
             await work()
         except UnavailableError as error:
             _log.warning("postponed", work=what, reason=error.reason)
-        except Exception as error:
-            _log.exception("failed", work=what, error=type(error).__name__, exc_info=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next round may go well
+            _log.error("failed", work=what, error=type(error).__name__)

@@ -63,6 +63,12 @@ def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
     return state
 
 
+def check_size(message: bytes, bytes_max: int) -> None:
+    """Raises ``RefusedError`` ``too_large`` NL-403."""
+    if len(message) > bytes_max:
+        raise RefusedError(ProblemName.TOO_LARGE)  # NL-403
+
+
 def check_header(state: RoomState, header: PrivateMessageHeader) -> None:
     """A message with ``header`` is of the room's group, and of its epoch.
 

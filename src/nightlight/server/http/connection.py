@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri
 from nightlight.protocol.messages import Accepted, Goodbye, Refused, ServerFrame, Wake, encode_frame
 from nightlight.server.ports.delivery import Caller, Published
-from nightlight.server.services.delivery import LogFrame
+from nightlight.server.services.log import LogFrame
 
 Send = Callable[[bytes], Awaitable[None]]
 ReadLog = Callable[[RoomUri, int], Awaitable[list[LogFrame]]]

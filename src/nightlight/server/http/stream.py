@@ -26,10 +26,10 @@ from nightlight.protocol.messages import (
     read_client_frame,
 )
 from nightlight.server.http.connection import Connection, Connections
-from nightlight.server.http.metrics import Metrics
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
-from nightlight.server.services.delivery import DeliveryService, LogFrame, Submission
+from nightlight.server.services.delivery import DeliveryService, Submission
+from nightlight.server.services.log import LogFrame, LogService
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -66,15 +66,15 @@ class Stream:
         self,
         authentication: Authentication,
         delivery: DeliveryService,
+        log: LogService,
         connections: Connections,
-        metrics: Metrics,
         limits: StreamLimits,
     ) -> None:
         """Everyone who connects is in ``connections`` while they are."""
         self._authentication = authentication
         self._delivery = delivery
+        self._log = log
         self._connections = connections
-        self._metrics = metrics
         self._limits = limits
         self._stopping = False
 
@@ -124,21 +124,20 @@ class Stream:
     async def _continue(self, connection: Connection, hello: Hello) -> None:
         """The device goes on in each room where it says it stands, within what there is."""
         heads: dict[str, int] = {}
-        for stay in await self._delivery.stays(connection.caller):
-            end = stay.head if stay.left_seq is None else stay.left_seq
-            told = max(stay.joined_seq - 1, min(hello.cursors.get(stay.room, 0), end))
+        for stay in await self._log.stays(connection.caller):
+            told = max(stay.joined_seq - 1, min(hello.cursors.get(stay.room, 0), stay.end))
             if stay.left_seq is None:
                 heads[stay.room] = stay.head
             if told > stay.cursor:
-                self._delivery.acknowledge(connection.caller, stay.room, told)
-            connection.behind(stay.room, end, told=told)
+                self._log.acknowledge(connection.caller, stay.room, told)
+            connection.behind(stay.room, stay.end, told=told)
         connection.tell(Ready(connection.caller.device, heads))
 
     async def _both_ways(
         self, connection: Connection, receive: Callable[[], Awaitable[bytes]], send: Callable[[bytes], Awaitable[None]]
     ) -> int:
         async def read_log(room: RoomUri, after: int) -> list[LogFrame]:
-            return await self._delivery.read(connection.caller, room, after, _PAGE_BYTES)
+            return await self._log.read(connection.caller, room, after, _PAGE_BYTES)
 
         writing = asyncio.create_task(connection.write(send, read_log))
         reading = asyncio.create_task(self._listen(connection, receive))
@@ -155,32 +154,21 @@ class Stream:
 
     async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
         """Takes in frames until the device is gone; a bad frame is refused and changes nothing."""
-        clock = asyncio.get_running_loop().time
-        per_second, burst = self._limits.submissions_per_second, self._limits.submissions_burst
-        allowance, counted_at = float(burst), clock()
+        allowance = _Allowance(self._limits.submissions_per_second, self._limits.submissions_burst)
         while True:
-            data = await receive()
             try:
-                frame = self._read(data)
+                frame = self._read(await receive())
             except (RefusedError, RemoteProtocolError) as error:
                 connection.tell(Refused(None, _problem_of(error)))
                 continue
-            kind = type(frame)
-            if kind is Acknowledge:
-                self._delivery.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
-            elif kind is Hello:
+            if isinstance(frame, Acknowledge):
+                self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
+            elif isinstance(frame, Hello):
                 connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
+            elif wait_ms := allowance.take():
+                refusal = Refused(frame.submission_id, ProblemName.TOO_MANY, retry_after_ms=wait_ms)  # NL-404
+                connection.tell(refusal)
             else:
-                now = clock()
-                allowance = min(float(burst), allowance + (now - counted_at) * per_second) - 1
-                counted_at = now
-                if allowance < 0:
-                    allowance += 1
-                    retry_after_ms = int(1_000 / per_second) + 1
-                    connection.tell(
-                        Refused(frame.submission_id, ProblemName.TOO_MANY, retry_after_ms=retry_after_ms)
-                    )  # NL-404
-                    continue
                 self._delivery.submit(Submission(connection.caller, frame, connection.answer))
                 await connection.submitted(self._limits.unanswered_max)
 
@@ -189,6 +177,29 @@ class Stream:
         if len(data) > self._limits.frame_bytes_max:
             raise RefusedError(ProblemName.TOO_LARGE)  # NL-401
         return read_client_frame(data)
+
+
+class _Allowance:
+    """How much one connection may still submit: a bucket that fills steadily."""
+
+    __slots__ = ("_burst", "_clock", "_counted_at", "_left", "_per_second")
+
+    def __init__(self, per_second: int, burst: int) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._per_second = per_second
+        self._burst = burst
+        self._left = float(burst)
+        self._counted_at = self._clock()
+
+    def take(self) -> int:
+        """0 and one is taken; or, in ms, after how long to ask again."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._counted_at) * self._per_second)
+        self._counted_at = now
+        if self._left < 1:
+            return int(1_000 * (1 - self._left) / self._per_second) + 1
+        self._left -= 1
+        return 0
 
 
 def _frames_from(receive: Receive) -> Callable[[], Awaitable[bytes]]:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from nightlight.errors import ProblemName
 from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Delivery, EntryKind
 from nightlight.server.domain.contact import Pair
@@ -33,7 +34,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as the directory holds them. ``device_list``: the newest SignedDeviceList, which came at ``listed_at_ms``."""
+    """A user as the directory holds them. ``device_list``: the newest SignedDeviceList, come at ``listed_at_ms``."""
 
     user: UserUri
     user_id: int
@@ -98,6 +99,11 @@ class Stay:
     cursor: int
     head: int
 
+    @property
+    def end(self) -> int:
+        """The last entry of which the device is told."""
+        return self.head if self.left_seq is None else self.left_seq
+
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
@@ -125,7 +131,7 @@ class Accounts(Protocol):
         """The device of that URI."""
 
     async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
-        """``account``'s list is the newest; devices with the ids ``revoked`` are signed out and have no key packages."""
+        """``account``'s list is the newest; the devices ``revoked`` are signed out and have no key packages."""
 
     async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
         """False where the nonce was spent before."""
@@ -252,7 +258,7 @@ class DeliveryStore(Protocol):
     """Where units of work come from. Both raise ``UnavailableError`` when the database cannot be used now."""
 
     def write(self, label: str) -> AbstractAsyncContextManager[DeliveryUnit]:
-        """A transaction that is durable when the block ends, or undone when it raises. ``label`` names its fault points."""
+        """A transaction, durable when the block ends, undone when it raises. ``label`` names its fault points."""
 
     def read(self) -> AbstractAsyncContextManager[DeliveryUnit]:
         """A view that does not change and cannot write."""
@@ -270,11 +276,14 @@ class Published(Struct, frozen=True):
     changed: frozenset[DeviceUri] = frozenset()
 
 
-class RoomCache(Protocol):
-    """Rooms as they were when last read."""
+class Meter(Protocol):
+    """What the operator may count."""
 
-    def forget(self, room: RoomUri) -> None:
-        """``room`` is read anew before the next entry."""
+    def batch(self, submissions: int, refused: Sequence[ProblemName], seconds: float) -> None:
+        """A batch is durable, but for those refused."""
+
+    def failed_batch(self) -> None:
+        """Nothing of a batch is durable."""
 
 
 class Bus(Protocol):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.ids import parse_user_uri
 from nightlight.protocol.messages import Contact, ContactAction
+from nightlight.server.cache import RoomCache
 from nightlight.server.domain.contact import NOBODY, act, severed, visible
-from nightlight.server.ports.delivery import Bus, Caller, Clock, DeliveryStore, RoomCache
+from nightlight.server.ports.delivery import Bus, Caller, Clock, DeliveryStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
@@ -31,8 +31,9 @@ class SqlAccounts:
 
     async def add(self, account: Account, device: DeviceUri, session_key: bytes) -> None:
         """As the port says."""
-        added = self._connection.execute(
-            insert(accounts).values(
+        user_id = self._connection.execute(
+            insert(accounts)
+            .values(
                 user=account.user,
                 account_key=account.account_key,
                 list_version=account.list_version,
@@ -40,11 +41,12 @@ class SqlAccounts:
                 listed_at_ms=account.listed_at_ms,
                 created_at_ms=account.listed_at_ms,
             )
-        )
+            .returning(accounts.c.user_id)
+        ).scalar_one()
         self._connection.execute(
             insert(devices).values(
                 device=device,
-                user_id=added.inserted_primary_key[0],
+                user_id=user_id,
                 session_key=session_key,
                 added_at_ms=account.listed_at_ms,
             )
@@ -58,12 +60,12 @@ class SqlAccounts:
     async def devices(self, user_id: int) -> list[Device]:
         """As the port says."""
         found = select(*_DEVICE).where(devices.c.user_id == user_id).order_by(devices.c.device_id)
-        return [_device(row) for row in self._connection.execute(found)]
+        return [_device(*row) for row in self._connection.execute(found)]
 
     async def device(self, device: DeviceUri) -> Device | None:
         """As the port says."""
         row = self._connection.execute(select(*_DEVICE).where(devices.c.device == device)).one_or_none()
-        return None if row is None else _device(row)
+        return None if row is None else _device(*row)
 
     async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
         """As the port says."""
@@ -128,16 +130,13 @@ class SqlAccounts:
 
     async def key_package_count(self, device_id: int, now_ms: TimestampMs) -> tuple[int, bool]:
         """As the port says."""
-        counts = dict(
-            self._connection.execute(
-                select(key_packages.c.last_resort, func.count())
-                .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
-                .group_by(key_packages.c.last_resort)
-            )
-            .tuples()
-            .all()
+        rows = self._connection.execute(
+            select(key_packages.c.last_resort, func.count())
+            .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
+            .group_by(key_packages.c.last_resort)
         )
-        return counts.get(False, 0), bool(counts.get(True, 0))
+        counts: dict[bool, int] = {last_resort: count for last_resort, count in rows}
+        return counts.get(False, 0), counts.get(True, 0) > 0
 
     async def claim_key_package(self, device_id: int, now_ms: TimestampMs) -> bytes | None:
         """As the port says."""
@@ -154,6 +153,5 @@ class SqlAccounts:
         return bytes(row.message)
 
 
-def _device(row: Row[tuple[str, int, bytes, int | None]]) -> Device:
-    device, device_id, session_key, revoked_at_ms = row
+def _device(device: str, device_id: int, session_key: bytes, revoked_at_ms: int | None) -> Device:
     return Device(DeviceUri(device), device_id, session_key, revoked_at_ms is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
@@ -84,16 +84,17 @@ class SqlRooms:
         ).one_or_none()
         if there is not None:
             return there.tuple() == (creator.user_id, group_info_hash)
-        added = self._connection.execute(
-            insert(rooms).values(
+        room_id = self._connection.execute(
+            insert(rooms)
+            .values(
                 room=room,
                 creator_id=creator.user_id,
                 group_info_hash=group_info_hash,
                 epoch=0,
                 created_at_ms=now_ms,
             )
-        )
-        room_id = added.inserted_primary_key[0]
+            .returning(rooms.c.room_id)
+        ).scalar_one()
         await self.join(room_id, [creator.device_id], 1)
         await self.write_group(room_id, 0, state)
         return True
@@ -191,13 +192,13 @@ class SqlRooms:
     async def stays(self, device_id: int) -> list[Stay]:
         """As the port says."""
         rows = self._connection.execute(_STAYS.where(members.c.device_id == device_id))
-        latest = {row.room: _stay(row) for row in rows}
+        latest = {row.room: _stay(*row) for row in rows}
         return [stay for stay in latest.values() if stay.left_seq is None or stay.cursor < stay.left_seq]
 
     async def stay(self, device_id: int, room: RoomUri) -> Stay | None:
         """As the port says."""
         rows = self._connection.execute(_STAY, {"device_id": device_id, "room": room}).all()
-        return _stay(rows[-1]) if rows else None
+        return _stay(*rows[-1]) if rows else None
 
     async def move_cursors(self, cursors: Mapping[tuple[int, int], int]) -> None:
         """As the port says."""
@@ -219,6 +220,5 @@ class SqlRooms:
         )
 
 
-def _stay(row: Row[tuple[str, int, int, int | None, int, int]]) -> Stay:
-    room, *rest = row
-    return Stay(RoomUri(room), *rest)
+def _stay(room: str, room_id: int, joined_seq: int, left_seq: int | None, cursor: int, head: int) -> Stay:  # noqa: PLR0913, PLR0917
+    return Stay(RoomUri(room), room_id, joined_seq, left_seq, cursor, head)
