@@ -44,22 +44,23 @@ async def message(
     json: Json = False,
     who: Who = DEFAULT_WHO,
 ) -> int:
-    """Check, offline, that the provider vouches for a stored message: its content, sender, room and time."""
+    """Check, offline, that the provider signed for a message's sender, room and time."""
+    check: str | None = None
     async with who.device() as client:
         found = _find(client, message_id)
         try:
-            client.verify_frank(found.message_id)
+            client.verify(found.message_id)
         except (RemoteProtocolError, VerificationError) as error:
-            check: str | None = error.check
-        else:
-            check = None
-    sender = written(found.sender)
+            check = error.check
     if json:
         print_json({"message": found.message_id.hex(), "sender": found.sender, "verified": not check, "check": check})
     elif check:
         print_line(f"Not verified: it breaks rule {check}.")
     else:
-        print_line(f"Verified: the provider states that {sender} sent exactly this, then and there.")
+        print_line(
+            f"Verified: the provider signed that {written(found.sender)} sent a message to this room then. "
+            "When you report it, the provider also checks that it was this one, word for word."
+        )
     return NOT_DONE if check else 0
 
 
