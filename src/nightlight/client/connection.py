@@ -103,7 +103,7 @@ class Connection:
             device.run(device.session.receive(frames, now_ms))
         if self._lost is not None:
             await self._lose(self._lost)
-        due_ms = device.session.next_timer_ms()
+        due_ms = device.session.next_timer_ms(now_ms)
         if due_ms is not None and due_ms <= now_ms:
             device.run(device.session.tick(now_ms))
         if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self.online.is_set():
@@ -118,11 +118,12 @@ class Connection:
 
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
-        due = [self.device.session.next_timer_ms(), self._receipts_at_ms if self.online.is_set() else None]
+        now_ms = self._surroundings.monotonic_ms()
+        due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self.online.is_set() else None]
         times = [at for at in due if at is not None]
         timer = None
         if times:
-            wait_s = max(0, min(times) - self._surroundings.monotonic_ms()) / 1000
+            wait_s = max(0, min(times) - now_ms) / 1000
             timer = asyncio.get_running_loop().call_later(wait_s, self._awake.set)
         try:
             await self._awake.wait()
@@ -156,6 +157,7 @@ class Connection:
             self.device.record_fault(None, error.check, HUB)
             await self._lose("the server does not answer as it should")
         else:
+            self.device.session.opened(self._surroundings.monotonic_ms())
             self._reading = asyncio.create_task(self._read(self._stream))
 
     async def _read(self, stream: Stream) -> None:

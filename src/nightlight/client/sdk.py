@@ -299,12 +299,14 @@ class Client:
         ``VerificationError``, ``RemoteProtocolError``; ``RefusedError`` (``not_found``) if the message is not kept.
         """
         message, evidence = self._store.message(message_id), self._store.evidence(message_id)
-        record = self._store.room(message.room) if message else None
-        if message is None or evidence is None or record is None:
+        if message is None or evidence is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        room = self._store.room(message.room)
+        if room is None:
             raise RefusedError(ProblemName.NOT_FOUND)
         data, frank, accepted_at_ms = evidence.application_data, evidence.frank, evidence.accepted_at_ms
         kept = FrankedMessage(data, franking_tag(data), frank, message.sender, message.room, accepted_at_ms)
-        kept.verify(record.franking_key)
+        kept.verify(room.franking_key)
 
     def faults(self) -> list[FaultSeen]:
         """What broke a rule and was not shown, oldest first; the newest thousand."""
