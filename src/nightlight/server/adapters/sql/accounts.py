@@ -135,7 +135,7 @@ class SqlAccounts:
             .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
             .group_by(key_packages.c.last_resort)
         )
-        counts: dict[bool, int] = {last_resort: count for last_resort, count in rows}
+        counts = {bool(last_resort): int(count) for last_resort, count in rows}
         return counts.get(False, 0), counts.get(True, 0) > 0
 
     async def claim_key_package(self, device_id: int, now_ms: TimestampMs) -> bytes | None:
