@@ -332,7 +332,7 @@ class Inbox:
         return agent
 
     def _check_members(self, members: list[MlsLeaf]) -> list[Leaf]:
-        """Every leaf is of a device on its user's newest list, no device has two. Raises as ``Trust.check_leaf``."""
+        """Every leaf is of a device on its user's newest list. Raises as ``Trust.check_leaf``."""
         wanted: set[UserUri] = set()
         leaves: list[Leaf] = []
         for member in members:
@@ -342,8 +342,6 @@ class Inbox:
                 wanted |= lookup.users
         if wanted:
             raise LookUp(frozenset(wanted))
-        if len({leaf.device for leaf in leaves}) != len(leaves):
-            raise VerificationError("NL-525", "a device with two leaves")
         return leaves
 
     # --- consequences

@@ -396,10 +396,11 @@ class Session:
                 state.asked_from = state.released or 0
                 return [Disconnect("the server does not answer")]
             effects.append(TellFault(room, "NL-501"))  # NL-501: a room's log is contiguous
-            state.head = state.asked_from
             if state.ahead:
                 state.released = min(state.ahead) - 1
                 _release(state, skipped.setdefault(room, []))
+            else:
+                state.head = state.asked_from
         if skipped:
             effects.append(Process(skipped))
         return [*effects, *self._caught_up()]
@@ -412,11 +413,13 @@ class Session:
                 state.flying, state.stalled_at_ms = False, None
                 if frame.problem not in _TEMPORARY:
                     return [Fail(room, state.queue[0].submission_id, frame.problem)]
-                state.wanted_epoch = frame.epoch or 0
-                if frame.problem is not ProblemName.WRONG_EPOCH or state.wanted_epoch <= state.epoch:
-                    wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
-                    state.refusals += 1
-                    state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
+                if frame.problem is ProblemName.WRONG_EPOCH:
+                    state.wanted_epoch = frame.epoch or 0
+                    if state.queue[0].epoch != state.epoch or state.wanted_epoch > state.epoch:
+                        return self._next(room, state)
+                wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
+                state.refusals += 1
+                state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
                 return []
         return []
 
