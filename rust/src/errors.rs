@@ -194,19 +194,3 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub fn silence_panics() {
     std::panic::set_hook(Box::new(|_| {}));
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_unique_and_rising() {
-        assert!(CHECKS.windows(2).all(|pair| pair[0].number < pair[1].number));
-    }
-
-    #[test]
-    fn a_panic_becomes_a_fatal_check() {
-        let outcome: Result<()> = guarded(|| panic!("as if a library had a bug"));
-        assert_eq!(outcome, Err(PANIC));
-    }
-}
