@@ -363,6 +363,12 @@ def test_a_repeated_answer_settles_what_is_still_under_way() -> None:
     assert session.receive([accepted(3)], 0) == [Process({ROOM: [accepted(3)]})]
 
 
+def test_an_answer_that_came_twice_at_once_is_processed_once() -> None:
+    session = online(queue=(Outgoing(FIRST, 1),))
+    assert session.receive([accepted(5), accepted(5)], 0) == [Process({ROOM: [accepted(5)]})]
+    assert session.receive([accepted(5)], 0) == []
+
+
 def test_nothing_goes_out_to_a_room_that_is_closed() -> None:
     session = online(queue=(Outgoing(FIRST, 1),))
     session.close_room(ROOM)

@@ -375,7 +375,7 @@ class Session:
             state.released = entry.seq - 1
             state.ahead = {seq: later for seq, later in state.ahead.items() if seq > entry.seq}
         if state.released is not None and entry.seq <= state.released:
-            if isinstance(entry, Removed) or _answers(entry, state):
+            if isinstance(entry, Removed) or (entry.seq <= (state.stored or 0) and _answers(entry, state)):
                 arrived.setdefault(room, []).append(entry)
             return []
         if len(state.ahead) >= MAX_AHEAD and entry.seq != (state.released or 0) + 1:
