@@ -306,6 +306,20 @@ def test_policy_before_merge(room: Room) -> None:
         tomas.group.apply()
 
 
+def test_what_a_commit_says_it_will_do_is_what_it_does() -> None:
+    room = room_of(["mira", "tomas", "nadia", "otto", "pia"])
+    mira = room["mira"].group
+    for remove, names in (([1, 3], ["quin"]), ([], ["ruth", "sami", "tilda"]), ([4, 2], []), ([5], ["ugo", "vera"])):
+        newcomers = [key_package(new_member(name)) for name in names]
+        staged = mira.commit(add=newcomers, remove=remove, now_s=now_s())
+        change = room.accept(staged.commit)
+        assert {leaf.index for leaf in change.removed} == set(remove)
+        assert {leaf.credential.decode() for leaf in change.added} == set(names)
+        mira.accept()
+        assert change.members == mira.members == room.hub.members
+        assert change.epoch == mira.epoch == room.hub.epoch
+
+
 def test_a_credential_s_successor_is_seen_before_merge(room: Room) -> None:
     mira, tomas = room["mira"].group, room["tomas"]
     before = tomas.group.members[0]
