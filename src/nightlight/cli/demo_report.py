@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ class Report:
     apps: int
     rooms: int
     outcome: Outcome
+    faults: Mapping[str, int]
     wire_bytes: int | None
     held: Sequence[Held]
     evidence: Evidence
@@ -63,7 +64,7 @@ def make_report(server: LocalServer, ledger: Ledger, *, people: int, rooms: int,
     """Both ends compared, and the running server searched."""
     evidence = search_server(server.data, server.pid, forms_of(VILLAGE), control=PEOPLE[-1].partition("@")[2])
     apps = len({provider_of(sent.sender) for sent in ledger.sent})
-    return Report(people, apps, rooms, ledger.outcome(), wire_bytes, _held(server), evidence)
+    return Report(people, apps, rooms, ledger.outcome(), ledger.faults, wire_bytes, _held(server), evidence)
 
 
 def _held(server: LocalServer) -> list[Held]:
@@ -85,18 +86,19 @@ def print_report(report: Report) -> None:
             ("messages", f"{outcome.sent} sent, {outcome.delivered} deliveries, {outcome.lost} lost"),
             ("latency", f"p50 {outcome.p50_ms} ms, p99 {outcome.p99_ms} ms, from sending to showing"),
             ("on the wire", _megabytes(report.wire_bytes)),
+            *((f"rule {check}", f"broken {count} times") for check, count in report.faults.items()),
         ],
         title="What happened",
     )
     print_table(
         ("table", "rows", "what for"),
         ((h.table, h.rows, h.purpose) for h in report.held),
-        title="\nWhat the server holds",
+        title="What the server holds",
     )
     print_table(
         ("searched", "", "texts found"),
         ((place.name, _megabytes(place.searched_bytes), place.hits) for place in evidence.places),
-        title=f"\nEvery message names {VILLAGE}. Looked for it as UTF-8, UTF-16, hex and base64",
+        title=f"Every message names {VILLAGE}: searched for it as UTF-8, UTF-16, hex and base64",
     )
     for place in evidence.unseen:
         print_line(f"Not searched: {place}")
