@@ -53,6 +53,8 @@ async def friends(tmp_path: Path, data: Path, relay: Relay, settings: str) -> As
             tomas = await newcomer(server.url, TOMAS, tmp_path)
             await befriend(mira, tomas)
             room = await share_room(mira, tomas)
-            yield Friends(server, relay, tmp_path, mira, tomas, room)
-            await mira.close()
-            await tomas.close()
+            friends = Friends(server, relay, tmp_path, mira, tomas, room)
+            yield friends
+            # A test may have opened them anew.
+            await friends.mira.close()
+            await friends.tomas.close()
