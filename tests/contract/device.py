@@ -170,6 +170,12 @@ class Line:
             frames.ready = await frames.expect(Ready)
             yield frames
 
+    async def move(self, url: str) -> None:
+        """The server is elsewhere now."""
+        await self.http.aclose()
+        self.url = url
+        self.http = httpx.AsyncClient(base_url=url, timeout=30)
+
     async def close(self) -> None:
         """Nothing is open."""
         await self.http.aclose()

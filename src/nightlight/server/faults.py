@@ -8,24 +8,26 @@ VARIABLE = "NIGHTLIGHT_CRASH_AT"
 EXIT_STATUS = 137
 """What the shell reports for a process that was killed."""
 
-POINTS: dict[str, str] = {
-    "register.before_commit": "an account is written, not yet durable",
-    "register.after_commit": "an account is durable, the answer not sent",
-    "claim.before_commit": "key packages are taken out, not yet durable",
-    "claim.after_commit": "key packages are used up, the answer not sent",
-    "contact.before_commit": "a contact action is written, not yet durable",
-    "contact.after_commit": "a contact action is durable, the answer not sent",
-    "room.before_commit": "a room is written, not yet durable",
-    "room.after_commit": "a room is durable, the answer not sent",
-    "batch.received": "submissions have arrived, none is looked at",
-    "batch.before_commit": "a batch of messages is written, not yet durable",
-    "batch.after_commit": "a batch of messages is durable, nobody has been told",
-    "handshake.before_commit": "an MLS commit is written, not yet durable",
-    "handshake.after_commit": "an MLS commit is durable, nobody has been told",
-    "ack.before_commit": "cursors have moved, not yet durable",
-    "ack.after_commit": "cursors are durable",
-    "purge.before_commit": "ciphertext is erased, not yet durable",
+TRANSACTIONS: dict[str, str] = {
+    "register": "an account and its first device",
+    "sign_in": "a session",
+    "device_list": "a device list",
+    "upload": "key packages that can be claimed",
+    "claim": "key packages that were claimed",
+    "contact": "how two people stand to each other",
+    "room": "a room with its creator",
+    "batch": "messages in their logs",
+    "handshake": "MLS commits, with whatever messages came with them",
+    "ack": "cursors, and ciphertext that everyone has",
+    "purge": "what may no longer be kept",
 }
+"""What each transaction makes durable."""
+
+POINTS: tuple[str, ...] = (
+    "batch.received",
+    *(f"{label}.{when}_commit" for label in TRANSACTIONS for when in ("before", "after")),
+)
+"""Submissions have arrived and none is looked at; a transaction is written, not yet durable; or durable, untold."""
 
 _armed = os.environ.get(VARIABLE, "")
 

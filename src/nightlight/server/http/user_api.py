@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Router, get, post, put
-from litestar.di import Provide
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.messages import (
@@ -36,13 +36,13 @@ from nightlight.server.services.rooms import RoomService
 _SCHEME = "Bearer "
 _TOKEN_MAX = 128
 
-_Ours = Dependency(skip_validation=True)
-Authenticating = Annotated[Authentication, _Ours]
-Directing = Annotated[DirectoryService, _Ours]
-Contacting = Annotated[ContactService, _Ours]
-Rooming = Annotated[RoomService, _Ours]
-Signed = Annotated[Caller, _Ours]
-Query = Annotated[str, Parameter(max_length=255)]
+Authenticating = NamedDependency[SkipValidation[Authentication]]
+Directing = NamedDependency[SkipValidation[DirectoryService]]
+Contacting = NamedDependency[SkipValidation[ContactService]]
+Rooming = NamedDependency[SkipValidation[RoomService]]
+Signed = NamedDependency[SkipValidation[Caller]]
+Query = Annotated[str, QueryParameter(max_length=255)]
+Action = FromPath[ContactAction]
 
 
 async def signed_caller(request: Request[Any, Any, Any], authentication: Authenticating) -> Caller:
@@ -54,19 +54,19 @@ async def signed_caller(request: Request[Any, Any, Any], authentication: Authent
 
 
 @post("/accounts", summary="Register a person with their first device")
-async def register(data: Registration, directory: Directing) -> UserDevices:
+async def register(data: JSONBody[Registration], directory: Directing) -> UserDevices:
     """As ``DirectoryService.register``."""
     return await directory.register(data)
 
 
 @post("/challenges", summary="Ask what to sign in order to sign in", status_code=200)
-async def challenge(data: ChallengeRequest, authentication: Authenticating) -> Challenge:
+async def challenge(data: JSONBody[ChallengeRequest], authentication: Authenticating) -> Challenge:
     """As ``Authentication.challenge``."""
     return authentication.challenge(data.device)
 
 
 @post("/sessions", summary="Sign in")
-async def sign_in(data: SignIn, authentication: Authenticating) -> Session:
+async def sign_in(data: JSONBody[SignIn], authentication: Authenticating) -> Session:
     """As ``Authentication.sign_in``."""
     return await authentication.sign_in(data)
 
@@ -78,13 +78,13 @@ async def device_list(caller: Signed, user: Query, directory: Directing) -> User
 
 
 @put("/device-list", summary="Replace your device list by the next one")
-async def update_device_list(caller: Signed, data: DeviceListUpdate, directory: Directing) -> UserDevices:
+async def update_device_list(caller: Signed, data: JSONBody[DeviceListUpdate], directory: Directing) -> UserDevices:
     """As ``DirectoryService.update_list``."""
     return await directory.update_list(caller, data.device_list)
 
 
 @post("/key-packages", summary="Add key packages of this device", status_code=200)
-async def upload_key_packages(caller: Signed, data: KeyPackageUpload, directory: Directing) -> KeyPackageCount:
+async def add_key_packages(caller: Signed, data: JSONBody[KeyPackageUpload], directory: Directing) -> KeyPackageCount:
     """As ``DirectoryService.upload``."""
     return await directory.upload(caller, data)
 
@@ -96,7 +96,7 @@ async def count_key_packages(caller: Signed, directory: Directing) -> KeyPackage
 
 
 @post("/key-packages/claim", summary="Take a key package of each device of a contact", status_code=200)
-async def claim_key_packages(caller: Signed, data: KeyPackageClaim, directory: Directing) -> ClaimedKeyPackages:
+async def claim(caller: Signed, data: JSONBody[KeyPackageClaim], directory: Directing) -> ClaimedKeyPackages:
     """As ``DirectoryService.claim``."""
     return await directory.claim(caller, data.user)
 
@@ -108,13 +108,13 @@ async def list_contacts(caller: Signed, contacts: Contacting) -> list[Contact]:
 
 
 @post("/contacts/{action:str}", summary="Request, accept, decline, cancel, block or unblock", status_code=202)
-async def act_on_contact(caller: Signed, action: ContactAction, data: ContactTarget, contacts: Contacting) -> None:
+async def act_on_contact(caller: Signed, action: Action, data: JSONBody[ContactTarget], contacts: Contacting) -> None:
     """As ``ContactService.act``."""
     await contacts.act(caller, action, data.user)
 
 
 @post("/rooms", summary="Begin a room")
-async def create_room(caller: Signed, data: RoomCreation, rooms: Rooming) -> Room:
+async def create_room(caller: Signed, data: JSONBody[RoomCreation], rooms: Rooming) -> Room:
     """As ``RoomService.create``."""
     return await rooms.create(caller, data)
 
@@ -143,9 +143,9 @@ def user_api(
             sign_in,
             device_list,
             update_device_list,
-            upload_key_packages,
+            add_key_packages,
             count_key_packages,
-            claim_key_packages,
+            claim,
             list_contacts,
             act_on_contact,
             create_room,
