@@ -21,7 +21,7 @@ from nightlight.client.identity import new_store
 from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
-from nightlight.errors import NightlightError
+from nightlight.errors import NightlightError, UnavailableError
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
 from nightlight.server import faults as server_faults
 from nightlight.server.main import Application, compose
@@ -180,6 +180,7 @@ class World:
             for task in [running, *client._connection._chores, client._connection._reading, person.told]:
                 if task is not None:
                     task.cancel()
+            client._connection.watchers.end(UnavailableError("the power is gone"))
             client._store.close()
             person.link.cut()
             await asyncio.sleep(0)
@@ -224,13 +225,13 @@ class World:
         if not task.cancelled():
             task.exception()
 
-    async def until(self, true: Callable[[], bool], what: str, *, within_s: float = 3600) -> None:
-        """``true`` holds, within an hour of virtual time; the run fails naming ``what`` if it never does."""
+    async def until(self, true: Callable[[], bool], what: str, *, within_s: float = 900) -> None:
+        """``true`` holds, within fifteen minutes of virtual time; the run fails naming ``what`` if it never does."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
         while not true():
             assert loop.time() < end, f"never happened: {what}"
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.5)
 
     async def finish(self) -> None:
         """Everything is closed."""

@@ -141,6 +141,10 @@ def test_when_the_network_is_back_it_hurries() -> None:
     assert session.tick(7) == [TellState(S.CONNECTING), Connect({})]
 
 
+def test_a_second_greeting_changes_nothing() -> None:
+    assert online().receive([Ready(ME, {ROOM: 9})], 0) == []
+
+
 def test_a_hub_that_does_not_greet_is_left() -> None:
     session = Session()
     session.start()

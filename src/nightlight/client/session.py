@@ -237,6 +237,7 @@ class Session:
         state = self._rooms[room]
         moved = seq > (state.stored or 0)
         state.stored = max(seq, state.stored or 0)
+        state.released = max(state.released or 0, state.stored)
         if epoch != state.epoch:
             state.epoch, state.retry_at_ms, state.refusals = epoch, None, 0
         effects: list[Effect] = []
@@ -309,7 +310,7 @@ class Session:
                     effects += self._arrive(frame, arrived)
                 case Refused():
                     effects += self._refused(frame, now_ms)
-                case Ready():
+                case Ready() if self.state is ConnectionState.CONNECTING:
                     effects += self._ready(frame)
                 case Wake(what):
                     effects.append(Refresh(what))
