@@ -1,6 +1,7 @@
 """A whole hub in this process, on a real port and a real database, with a clock that the test sets."""
 
 import asyncio
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -99,6 +100,14 @@ class Hub:
             await self.stop()
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and nothing in it, made once."""
+    path = tmp_path_factory.mktemp("empty") / main.DATABASE
+    asyncio.run(Database(path, wait_ms=0).close())
+    return path
+
+
 @pytest.fixture
 def settings() -> dict[str, Any]:
     """Settings on top of the hub's; a test that needs other ones overrides it."""
@@ -106,9 +115,12 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def hub(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[Hub]:
+async def hub(tmp_path: Path, empty_database: Path, settings: dict[str, Any]) -> AsyncIterator[Hub]:
     """A hub that runs."""
-    hub = Hub(tmp_path / "data", **settings)
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(empty_database, data)
+    hub = Hub(data, **settings)
     await hub.start()
     yield hub
     await hub.end()
