@@ -111,8 +111,8 @@ def print_invitation(server: LocalServer, home: Path) -> None:
         "\n".join(
             (
                 "\nJoin in from another terminal:\n",
-                f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))}",
-                f"  {command} register {VISITOR} --server {server.url} --key-file {shlex.quote(str(home / 'key'))}",
+                f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))} NIGHTLIGHT_SERVER={server.url}",
+                f'  {command} register {VISITOR} --key-file "$NIGHTLIGHT_HOME/key"',
                 f"  {command} contacts request {HOST}",
                 f"  {command} chat {HOST}",
                 "\nEverybody here accepts and answers. Ctrl-C ends the demonstration and removes it.",
