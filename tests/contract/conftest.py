@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from nightlight.protocol.ids import TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
 from nightlight.server import main
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
+from nightlight.server.http.connection import Connection
 from nightlight.server.settings import Settings
 from tests.contract.device import Device, Line
 
@@ -91,6 +92,14 @@ class Hub:
         store = self.application.delivery.store
         assert isinstance(store, SqlDeliveryStore)
         return store._database
+
+    async def flush(self) -> None:
+        """Acknowledgements are durable."""
+        await self.application.stream._log.flush_cursors()
+
+    def connection_of(self, device: DeviceUri) -> Connection:
+        """The server's side of a device's connection."""
+        return self.application.connections._by_device[device]
 
     async def end(self) -> None:
         """Nothing is left."""
