@@ -95,7 +95,7 @@ async def test_the_top_line_says_who_and_whether_there_is_a_connection(pair: Pai
 async def test_without_a_connection_messages_wait_and_go_out_later(pair: Pair) -> None:
     screen = pair.screen
     async with screen.run_test(size=SIZE) as pilot:
-        pair.server.kill()
+        await pair.server.kill()
         await shows(pilot, lambda: "offline" in text_of(screen, "#connection"), "it says offline")
         await write(pilot, "written in the dark")
         await shows(pilot, lambda: lines(screen) == ["you  written in the dark ◷"], "the message waits")

@@ -126,7 +126,6 @@ def _megabytes(size: int | None) -> str:
 
 
 def _command() -> str:
-    """``nightlight``, or the way to it from here if the shell would not find it."""
-    found = shutil.which("nightlight")
-    own = Path(sys.argv[0]).absolute()
-    return "nightlight" if found and Path(found).resolve() == own.resolve() else shlex.quote(str(own))
+    """``nightlight``, or the way to it if the shell would not find this one."""
+    own = str(Path(sys.executable).with_name("nightlight"))
+    return "nightlight" if shutil.which("nightlight") == own else shlex.quote(own)

@@ -103,8 +103,8 @@ class Result:
 
     @property
     def faultless(self) -> bool:
-        """Whether there is a zero wherever a zero belongs, as far as could be seen."""
-        return self.outcome.faultless and not self.plaintext_found
+        """Whether there is a zero wherever a zero belongs."""
+        return self.outcome.faultless and self.plaintext_found == 0
 
     @property
     def summary(self) -> dict[str, Any]:
