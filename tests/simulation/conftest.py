@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,10 @@ class Friends:
 
     def play(self, story: Sequence[Operation], *, receipts: bool = False) -> None:
         """``story`` happens to them in a world of its own, and what was promised has come true."""
+        self.run(lambda world: play(world, story), receipts=receipts)
+
+    def run(self, story: Callable[[World], Coroutine[object, object, None]], *, receipts: bool = False) -> None:
+        """``story`` is told of a world of its own, in which everybody's client has just been opened."""
         copy = self.folder.with_name("copy")
         shutil.copytree(self.folder, copy)
         world = World(copy, SEED + 1, receipts=receipts)
@@ -33,7 +37,7 @@ class Friends:
         async def happen(world: World) -> None:
             for name in NAMES:
                 await world.open_client(name)
-            await play(world, story)
+            await story(world)
 
         try:
             run(world, happen)
