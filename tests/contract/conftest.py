@@ -128,7 +128,8 @@ async def hub(tmp_path: Path, empty_database: Path, settings: dict[str, Any]) ->
     """A hub that runs."""
     data = tmp_path / "data"
     data.mkdir()
-    shutil.copy(empty_database, data)
+    shutil.copyfile(empty_database, data / main.DATABASE)
+    (data / main.DATABASE).chmod(0o600)
     hub = Hub(data, **settings)
     await hub.start()
     yield hub

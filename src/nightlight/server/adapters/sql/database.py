@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -129,6 +130,8 @@ class Database:
             with _in_our_words(), engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+        except CommandError:
+            raise UnavailableError("the database was made by a newer version") from None
         finally:
             engine.dispose()
 
