@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,7 @@ from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
+from nightlight.server.http.websocket import WebSocketProtocol
 from nightlight.server.ports.delivery import Clock, Random
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -58,6 +60,8 @@ _WEBSOCKET_SLACK = 4
 """A frame this many times too large is still read, so that it can be refused in words."""
 _GOODBYE_SECONDS = 5
 _STOP_SECONDS = 5
+_COLLECT_AFTER = 100_000
+_ERASE_SECONDS = 0.5
 
 _log = structlog.get_logger()
 
@@ -151,6 +155,7 @@ def compose(
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         chores = [
             asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
+            asyncio.create_task(every(_ERASE_SECONDS, "erasing what was received", log.erase_received)),
             asyncio.create_task(every(settings.purge_seconds, "purge", retention.purge)),
         ]
         try:
@@ -189,6 +194,7 @@ def serve(settings_file: Path, *, data: Path | None = None, port: int | None = N
         application = compose(settings, origin=origin)
         server = _Server(_uvicorn_config(application, settings), application)
         _log.info("listening", url=f"http://{host}:{taken_port}", origin=origin)
+        _collect_rarely()
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")
 
@@ -219,17 +225,25 @@ def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Con
         application,
         loop="uvloop",
         http=HttpProtocol,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
         ws_ping_interval=settings.ping_seconds,
         ws_ping_timeout=settings.ping_seconds,
         ws_per_message_deflate=False,
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
         lifespan="on",
     )
+
+
+def _collect_rarely() -> None:
+    """Cached rooms live long and hold no cycles: walking them again and again costs every message its share."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 def _stream_limits(settings: Settings) -> StreamLimits:
@@ -244,17 +258,15 @@ def _stream_limits(settings: Settings) -> StreamLimits:
 
 
 def _key_file(path: Path, random: Random) -> bytes:
-    """The 32 bytes in ``path``, which only we may read; made at the first start."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already
-        key = random(_KEY_BYTES)
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    """The 32 bytes in ``path``, which only we may read; made at the first start, whole or not at all."""
+    if not path.exists():
+        unfinished = path.with_suffix(".new")
+        with unfinished.open("wb") as file:
+            file.write(random(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    return path.read_bytes()
 
 
 def _log_as_json(level: str) -> None:

@@ -237,8 +237,8 @@ class Log(Protocol):
 class Housekeeping(Protocol):
     """Erasing what ``domain.records`` no longer allows to be kept. Each call does a bounded piece of the work."""
 
-    async def purge_received(self, room_ids: Iterable[int]) -> int:
-        """Payloads that every member device has acknowledged are gone. How many there were."""
+    async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
+        """Payloads that every member device has acknowledged are gone, or a bounded part of them: then it names the room."""
 
     async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
         """At most ``rows_max`` rows of ``table`` whose time to be kept ended before ``before_ms`` are gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from nightlight.errors import UnavailableError
@@ -10,6 +11,8 @@ from nightlight.protocol.ids import DeviceUri, RoomUri
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
 from nightlight.server.cache import RoomCache
 from nightlight.server.ports.delivery import Caller, DeliveryStore, Entry, Stay
+
+_ROOMS_AT_ONCE = 200
 
 LogFrame: TypeAlias = Accepted | Delivery | Removed
 
@@ -21,6 +24,7 @@ class LogService:
     store: DeliveryStore
     rooms: RoomCache
     _cursors: dict[tuple[RoomUri, DeviceUri], tuple[int, int]] = field(default_factory=dict, init=False)
+    _read_on: dict[int, None] = field(default_factory=dict, init=False)
 
     async def stays(self, caller: Caller) -> list[Stay]:
         """The rooms of which the caller's device has something to be told."""
@@ -45,7 +49,7 @@ class LogService:
         self._cursors[room, caller.device] = (caller.device_id, seq)
 
     async def flush_cursors(self) -> None:
-        """Cursors are durable, and ciphertext that every device has is gone. Raises ``UnavailableError``.
+        """Cursors are durable. Raises ``UnavailableError``.
 
         A cursor beyond the log's end is ignored (NL-480): nobody has what is not there.
         """
@@ -61,11 +65,25 @@ class LogService:
                     if state is not None and seq <= state.head:  # NL-480
                         cursors[state.room_id, device_id] = seq
                 await unit.rooms.move_cursors(cursors)
-                await unit.housekeeping.purge_received({room_id for room_id, _ in cursors})
         except UnavailableError:
             for where, cursor in moved.items():
                 self._cursors.setdefault(where, cursor)
             raise
+        self._read_on.update(dict.fromkeys(room_id for room_id, _ in cursors))
+
+    async def erase_received(self) -> None:
+        """Ciphertext that every device has is gone; in the rooms read first, first. Raises ``UnavailableError``.
+
+        One short transaction a call, so that messages get through. After a crash a room waits until it is read again,
+        or for the purge.
+        """
+        rooms = list(islice(self._read_on, _ROOMS_AT_ONCE))
+        if rooms:
+            async with self.store.write("erase") as unit:
+                unfinished = await unit.housekeeping.purge_received(rooms)
+            for room in rooms:
+                del self._read_on[room]
+            self._read_on.update(dict.fromkeys(unfinished))
 
 
 def _told(entry: Entry, stay: Stay, device: DeviceUri) -> LogFrame:

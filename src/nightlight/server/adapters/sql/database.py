@@ -26,6 +26,8 @@ from nightlight.errors import UnavailableError
 from nightlight.server.faults import crash_point
 
 _READERS = 4
+_PAGE_BYTES = 8_192
+"""Of a new file. A page of 4,096 bytes holds one message of 1 KiB as padded, and half of what is written is air."""
 _RETRY_S = 0.01
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -128,6 +130,7 @@ class Database:
         engine = create_engine(f"sqlite:///{path}")
         try:
             with _in_our_words(), engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE_BYTES}")
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         except CommandError:
