@@ -37,6 +37,7 @@ class Housekeeping:
         self._hub = hub
         self._surroundings = surroundings
         self._one_at_a_time = asyncio.Lock()
+        self._asking_for_contacts = asyncio.Lock()
         self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
             "contacts": self.refresh_contacts,
             "key_packages": self.top_up_key_packages,
@@ -62,7 +63,8 @@ class Housekeeping:
 
     async def refresh_contacts(self, device: Device) -> list[Contact]:
         """The contacts are what the server says, and the application hears of what has changed."""
-        contacts = await self._hub.contacts()
+        async with self._asking_for_contacts:  # so that no answer is older than the one before it
+            contacts = await self._hub.contacts()
         before = {contact.user: contact.state for contact in self._store.contacts()}
         after = {contact.user: contact.state for contact in contacts}
         if before != after:
