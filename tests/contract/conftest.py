@@ -94,8 +94,9 @@ class Hub:
         return store._database
 
     async def flush(self) -> None:
-        """Acknowledgements are durable."""
+        """Acknowledgements are durable, and what everyone has is erased."""
         await self.application.stream._log.flush_cursors()
+        await self.application.stream._log.erase_received()
 
     def connection_of(self, device: DeviceUri) -> Connection:
         """The server's side of a device's connection."""

@@ -91,6 +91,7 @@ class World:
         while self.server is server:
             with suppress(NightlightError):
                 await server.stream._log.flush_cursors()
+                await server.stream._log.erase_received()
             await asyncio.sleep(1)
 
     def crash_server(self) -> None:

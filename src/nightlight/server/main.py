@@ -29,6 +29,7 @@ from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
+from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, render
@@ -134,7 +135,7 @@ def compose(
         store, connections, clock, hub, providers, franking_key.public_key, settings.key_packages_max
     )
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
-    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode())
+    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max)
     log = LogService(store, rooms)
     delivery = DeliveryService(
         store,
@@ -148,6 +149,7 @@ def compose(
         message_bytes_max=settings.message_bytes_max,
         batch_max=settings.batch_max,
     )
+    allowances = Allowances(time.monotonic, settings.requests_per_second, settings.requests_burst)
     retention = RetentionService(store, clock)
     stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
 
@@ -171,7 +173,7 @@ def compose(
 
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, contacts, room_service),
+            user_api(authentication, directory, contacts, room_service, allowances),
             public_api(directory, metrics, database.check_usable),
         ],
         exception_handlers={Exception: render},

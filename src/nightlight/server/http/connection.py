@@ -89,6 +89,10 @@ class Connection:
             self._behind[room] = seq
             self._wake_writer()
 
+    def told(self, room: str) -> int:
+        """The last entry of ``room`` that the device was told, 0 for none."""
+        return self._told.get(room, 0)
+
     def wake(self, what: str) -> None:
         """The device is told that ``what`` has changed; once, however often it did."""
         self._wakes.add(what)

@@ -45,7 +45,7 @@ class LogService:
         return [_told(entry, stay, caller.device) for entry in page]
 
     def acknowledge(self, caller: Caller, room: RoomUri, seq: int) -> None:
-        """The device's cursor will move; one that is lost in a crash comes again with the next ``Hello``."""
+        """The device has everything up to ``seq``, which it was told. Lost in a crash, it comes with the next ``Hello``."""
         self._cursors[room, caller.device] = (caller.device_id, seq)
 
     async def flush_cursors(self) -> None:
@@ -62,7 +62,7 @@ class LogService:
                 cursors: dict[tuple[int, int], int] = {}
                 for (room, _), (device_id, seq) in moved.items():
                     state = await self.rooms.state(unit, room)
-                    if state is not None and seq <= state.head:  # NL-480
+                    if state is not None:
                         cursors[state.room_id, device_id] = seq
                 await unit.rooms.move_cursors(cursors)
         except UnavailableError:
