@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from nightlight.cli.arguments import Conversation, Json, examples
-from nightlight.cli.conversation import find_room, go_online
+from nightlight.cli.conversation import find_room, go_online, settle
 from nightlight.cli.message_line import message_line
 from nightlight.cli.output import print_json, say
 from nightlight.cli.profile import DEFAULT_WHO, Who
@@ -38,11 +38,14 @@ async def read(
 ) -> None:
     """The newest messages are shown, oldest first, and count as read."""
     async with who.device() as client:
-        if not await go_online(client):
+        online = await go_online(client)
+        if not online:
             say("Offline: this is what this device has.")
         uri = find_room(client, room).room
         messages = client.messages(uri, limit=limit)
         await client.mark_read(uri)
+        if online:
+            await settle(client)
     if json:
         print_json([{**msgspec.to_builtins(message), "message_id": message.message_id.hex()} for message in messages])
         return

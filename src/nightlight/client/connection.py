@@ -41,6 +41,8 @@ class Connection:
         self.device = Device(store, surroundings)
         self.watchers = Watchers()
         self.online = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set while the connection is up and nothing waits to be told or answered."""
         self._store = store
         self._hub = hub
         self._surroundings = surroundings
@@ -76,11 +78,13 @@ class Connection:
     def wake(self) -> None:
         """The device may have errands or events: the loop takes them."""
         self._awake.set()
+        self.settled.clear()
 
     def plan_receipts(self) -> None:
         """What senders are owed is told a little later, together."""
         if self._receipts_at_ms is None and self.device.owes_receipts():
             self._receipts_at_ms = self._surroundings.monotonic_ms() + RECEIPT_QUIET_MS
+            self.settled.clear()
 
     # --- the loop
 
@@ -123,6 +127,9 @@ class Connection:
 
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
+        told_everything = self._receipts_at_ms is None and not self.device.session.busy
+        if self.online.is_set() and told_everything and not self._awake.is_set():
+            self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
         due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self.online.is_set() else None]
         times = [at for at in due if at is not None]

@@ -122,10 +122,10 @@ class Client:
         if listed is None:
             raise LocalProtocolError("a device without its own device list")
         await self._hub.register(registration(device.identity, listed))
-        with self._store.transaction():
-            self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
         await self._housekeeping.refresh_directory(device)
         await self._housekeeping.top_up_key_packages(device)
+        with self._store.transaction():
+            self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
 
     # --- the connection
 
@@ -136,6 +136,10 @@ class Client:
     async def wait_online(self) -> None:
         """The connection is up, and everything the hub had for this device is processed."""
         await self._connection.online.wait()
+
+    async def wait_settled(self) -> None:
+        """The connection is up, and the hub has everything that was to be sent, receipts included."""
+        await self._connection.settled.wait()
 
     async def close(self) -> None:
         """The connection and the store are closed; what was not sent stays in the outbox."""
