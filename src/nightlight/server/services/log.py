@@ -45,7 +45,7 @@ class LogService:
         return [_told(entry, stay, caller.device) for entry in page]
 
     def acknowledge(self, caller: Caller, room: RoomUri, seq: int) -> None:
-        """The device has everything up to ``seq``, which it was told. Lost in a crash, it comes with the next ``Hello``."""
+        """The device has everything up to ``seq``, which it was told; if a crash loses it, the next ``Hello`` says so."""
         self._cursors[room, caller.device] = (caller.device_id, seq)
 
     async def flush_cursors(self) -> None:
