@@ -155,6 +155,7 @@ def compose(
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await log.find_received()
         chores = [
             asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
             asyncio.create_task(every(_ERASE_SECONDS, "erasing what was received", log.erase_received)),

@@ -240,6 +240,9 @@ class Log(Protocol):
 class Housekeeping(Protocol):
     """Erasing what ``domain.records`` no longer allows to be kept. Each call does a bounded piece of the work."""
 
+    async def received(self) -> list[int]:
+        """The rooms with payloads that every member device has acknowledged."""
+
     async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
         """Payloads that every member device has acknowledged are gone. Names the rooms in which some are left."""
 

@@ -45,14 +45,11 @@ class LogService:
         return [_told(entry, stay, caller.device) for entry in page]
 
     def acknowledge(self, caller: Caller, room: RoomUri, seq: int) -> None:
-        """The device has everything up to ``seq``, which it was told; if a crash loses it, the next ``Hello`` says so."""
+        """The device has everything up to ``seq``, which it was told; what a crash loses, the next ``Hello`` says."""
         self._cursors[room, caller.device] = (caller.device_id, seq)
 
     async def flush_cursors(self) -> None:
-        """Cursors are durable. Raises ``UnavailableError``.
-
-        A cursor beyond the log's end is ignored (NL-480): nobody has what is not there.
-        """
+        """Cursors are durable. Raises ``UnavailableError``."""
         if not self._cursors:
             return
         moved = dict(self._cursors)
@@ -71,11 +68,15 @@ class LogService:
             raise
         self._read_on.update(dict.fromkeys(room_id for room_id, _ in cursors))
 
+    async def find_received(self) -> None:
+        """What was still to be erased when the server ended will be. Raises ``UnavailableError``."""
+        async with self.store.read() as unit:
+            self._read_on.update(dict.fromkeys(await unit.housekeeping.received()))
+
     async def erase_received(self) -> None:
         """Ciphertext that every device has is gone; in the rooms read first, first. Raises ``UnavailableError``.
 
-        One short transaction a call, so that messages get through. After a crash a room waits until it is read again,
-        or for the purge.
+        One short transaction a call, so that messages get through.
         """
         rooms = list(islice(self._read_on, _ROOMS_AT_ONCE))
         if rooms:

@@ -26,10 +26,11 @@ _WAITING = members.c.left_seq.is_(None) | (members.c.cursor < members.c.left_seq
 _RECEIVED = (
     select(rooms.c.room_id, rooms.c.purged_seq, func.min(members.c.cursor))
     .join(members, members.c.room_id == rooms.c.room_id)
-    .where(rooms.c.room_id.in_(bindparam("room_ids", expanding=True)), _WAITING)
+    .where(_WAITING)
     .group_by(rooms.c.room_id, rooms.c.purged_seq)
     .having(func.min(members.c.cursor) > rooms.c.purged_seq)
 )
+_RECEIVED_IN = _RECEIVED.where(rooms.c.room_id.in_(bindparam("room_ids", expanding=True)))
 _ERASE = delete(payloads).where(
     payloads.c.entry_id.in_(
         select(entries.c.entry_id).where(
@@ -49,11 +50,15 @@ class SqlHousekeeping:
         """Works within the connection's transaction."""
         self._connection = connection
 
+    async def received(self) -> list[int]:
+        """As the port says."""
+        return list(self._connection.execute(_RECEIVED).scalars())
+
     async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
         """As the port says."""
         steps = [
             {"of_room": room_id, "after": purged, "up_to": min(received, purged + _PURGED_AT_ONCE)}
-            for room_id, purged, received in self._connection.execute(_RECEIVED, {"room_ids": room_ids})
+            for room_id, purged, received in self._connection.execute(_RECEIVED_IN, {"room_ids": room_ids})
         ]
         if steps:
             self._connection.execute(_ERASE, steps)
