@@ -47,7 +47,7 @@ from nightlight.server.services.handshakes import HandshakeService
 from nightlight.server.services.log import LogService
 from nightlight.server.services.retention import RetentionService
 from nightlight.server.services.rooms import RoomService
-from nightlight.server.settings import DEMO, Settings, load_settings
+from nightlight.server.settings import DEMO, Settings, SettingsError, load_settings
 from nightlight.server.worker import every
 
 DATABASE = "nightlight.db"
@@ -59,6 +59,7 @@ _S = 1_000
 _MINUTE_MS = 60_000
 _WEBSOCKET_SLACK = 4
 """A frame this many times too large is still read, so that it can be refused in words."""
+_BACKLOG = 2_048
 _GOODBYE_SECONDS = 5
 _STOP_SECONDS = 5
 _COLLECT_AFTER = 100_000
@@ -188,10 +189,10 @@ def compose(
 
 
 def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``, ``OSError``."""
+    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``."""
     settings = load_settings(settings_file, data=data, port=port)
     _log_as_json(settings.log_level)
-    with socket.create_server((settings.host, settings.port), backlog=2048) as listener:
+    with _listener(settings) as listener:
         host, taken_port = listener.getsockname()[:2]
         origin = settings.origin or f"http://{host}:{taken_port}"
         application = compose(settings, origin=origin)
@@ -200,6 +201,13 @@ def serve(settings_file: Path, *, data: Path | None = None, port: int | None = N
         _collect_rarely()
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")
+
+
+def _listener(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"{settings.host}:{settings.port}: {error.strerror}") from None
 
 
 class _Server(uvicorn.Server):

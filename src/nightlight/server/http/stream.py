@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
 )
 from nightlight.server.http.allowance import Allowance
 from nightlight.server.http.connection import Connection, Connections
+from nightlight.server.http.problem_json import where
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.delivery import DeliveryService, Submission
@@ -38,6 +39,7 @@ Send = Callable[[Event], Awaitable[None]]
 
 _CLOSE_NORMAL = 1000
 _CLOSE_POLICY = 1008
+_CLOSE_BUG = 1011
 _CLOSE_STOPPING = 1012
 _PAGE_BYTES = 262_144
 
@@ -97,6 +99,9 @@ class Stream:
             code = await self._converse(_frames_from(receive), _frames_to(send))
         except (Disconnected, OSError):
             return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the device is told and the log says where
+            _log.error("internal error", route="stream", **where(error))
+            code = _CLOSE_BUG
         with suppress(Exception):  # the socket may be gone by now
             await send({"type": "websocket.close", "code": code})
 

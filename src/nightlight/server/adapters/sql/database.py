@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,9 +86,11 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open, and the database is one file."""
         async with self._lock:
             self._read_engine.dispose()
+            with suppress(sqlite3.OperationalError):  # a disk that is full, or another process: the next start does it
+                self.driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._writer.close()
             self._write_engine.dispose()
             self._thread.shutdown()
