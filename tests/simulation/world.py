@@ -179,7 +179,7 @@ class World:
         if client is None:
             return  # it is failing already
         running, client._connection._running = client._connection._running, None
-        for task in [running, *client._connection._chores, client._connection._reading, person.told]:
+        for task in [running, *client._connection._chores.values(), client._connection._reading, person.told]:
             if task is not None:
                 task.cancel()
         client._connection.watchers.end(UnavailableError("the power is gone"))

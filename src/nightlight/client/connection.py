@@ -30,6 +30,7 @@ MAX_FRAMES = 512
 """Frames that wait to be processed; more stay in the socket."""
 RECEIPT_QUIET_MS = 200
 """Receipts are told together, this long after the first."""
+FIRST_CHORE_WAIT_S, LONGEST_CHORE_WAIT_S = 0.5, 60.0
 _RANDOM_BYTES = 4
 
 
@@ -47,7 +48,8 @@ class Connection:
         self._hub = hub
         self._surroundings = surroundings
         self.housekeeping = Housekeeping(store, hub, surroundings)
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores: dict[str, asyncio.Task[None]] = {}
+        self._due: set[str] = set()
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._frames: list[ServerFrame] = []
@@ -65,7 +67,7 @@ class Connection:
     async def stop(self) -> None:
         """The loop has ended. Raises what ended it, if it ended by itself."""
         running, self._running = self._running, None
-        chores = [*self._chores, *([running] if running is not None else [])]
+        chores = [*self._chores.values(), *([running] if running is not None else [])]
         for task in chores:
             task.cancel()
         results = await asyncio.gather(*chores, return_exceptions=True)
@@ -268,13 +270,25 @@ class Connection:
             self.online.clear()
 
     def _chore(self, what: str) -> None:
-        """It is done beside the loop; what fails is done at the next occasion."""
+        """It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers."""
+        self._due.add(what)
+        if what not in self._chores:
+            self._chores[what] = asyncio.create_task(self._work(what), name=what)
 
-        async def work() -> None:
-            with suppress(NightlightError):
-                await self.housekeeping.do(what, self.device)
-            self.wake()
-
-        task = asyncio.create_task(work(), name=what)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+    async def _work(self, what: str) -> None:
+        wait_s = FIRST_CHORE_WAIT_S
+        try:
+            while what in self._due:
+                self._due.discard(what)
+                try:
+                    await self.housekeeping.do(what, self.device)
+                except UnavailableError:
+                    self._due.add(what)
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, LONGEST_CHORE_WAIT_S)
+                    await self.online.wait()
+                except NightlightError:
+                    pass  # recorded where it was found
+                self.wake()
+        finally:
+            del self._chores[what]
