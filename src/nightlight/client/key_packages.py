@@ -13,6 +13,7 @@ LIFETIME_S = 30 * 86_400
 KEPT_LONGER_S = 30 * 86_400
 """One that was claimed on its last day may be in a welcome that arrives a month later."""
 TOP_UP_AT = 25
+"""With fewer than this, or than half of what is wanted, the server gets more."""
 
 
 class KeyPackages:
@@ -28,7 +29,7 @@ class KeyPackages:
     def top_up(self, held: KeyPackageCount) -> KeyPackageUpload | None:
         """What to publish when the server has ``held``; the private parts are durable. None: it has enough."""
         now_s = self._clock() // 1000
-        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, self._wanted) else 0
+        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, (self._wanted + 1) // 2) else 0
         if not missing and held.has_last_resort:
             return None
         with self._groups.transaction():

@@ -32,7 +32,7 @@ from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, Una
 from nightlight.protocol.codec import MAX_U64
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
-from nightlight.protocol.messages import Contact, ContactAction
+from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
 from nightlight.protocol.safety_number import safety_number
 
 __all__ = [
@@ -123,7 +123,7 @@ class Client:
             raise LocalProtocolError("a device without its own device list")
         await self._hub.register(registration(device.identity, listed))
         await self._housekeeping.refresh_directory(device)
-        await self._housekeeping.top_up_key_packages(device)
+        await self._housekeeping.publish_key_packages(device, KeyPackageCount(0, has_last_resort=False))
         with self._store.transaction():
             self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
 
@@ -189,8 +189,8 @@ class Client:
         await self._contact(ContactAction.UNBLOCK, user)
 
     async def _contact(self, action: ContactAction, user: UserUri) -> None:
+        """The server wakes whoever sees a change, ourselves included."""
         await self._hub.contact(action, user)
-        await self.contacts()
 
     async def safety_number(self, user: UserUri) -> str:
         """60 digits over both account keys, the same on both sides; compare them aloud."""
