@@ -37,7 +37,7 @@ class MemoryKeyring(KeyringBackend):
 
 @pytest.fixture
 def memory_keyring() -> Iterator[MemoryKeyring]:
-    before, backend = keyring.get_keyring(), MemoryKeyring()  # type: ignore[no-untyped-call]  not annotated there
+    before, backend = keyring.get_keyring(), MemoryKeyring()  # type: ignore[no-untyped-call]  # not annotated there
     backend.passwords = {}
     keyring.set_keyring(backend)
     yield backend
