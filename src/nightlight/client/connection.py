@@ -60,9 +60,12 @@ class Connection:
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """The loop runs, if it did not."""
+        """The loop runs; if it did and waited to connect, it waits no longer."""
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+        else:
+            self.device.session.hurry(self._surroundings.monotonic_ms())
+            self.wake()
 
     async def stop(self) -> None:
         """The loop has ended. Raises what ended it, if it ended by itself."""

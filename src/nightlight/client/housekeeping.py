@@ -19,9 +19,10 @@ from nightlight.errors import (
     ProblemName,
     RefusedError,
     RemoteProtocolError,
+    UnavailableError,
     VerificationError,
 )
-from nightlight.mls.group import MlsError, read_key_package
+from nightlight.mls.group import Disposition, MlsError, disposition, read_key_package
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import HubUri, RoomUri, UserUri
@@ -164,6 +165,8 @@ class Housekeeping:
             try:
                 self._check_claimed(device, claimed, listed)
             except (MlsError, RemoteProtocolError, VerificationError) as error:
+                if isinstance(error, MlsError) and disposition(error) is Disposition.CLOCK:
+                    raise UnavailableError("this machine's clock is wrong") from error
                 device.record_fault(None, error.check, HUB)
                 if isinstance(error, MlsError):
                     raise VerificationError(error.check, error.reason) from error

@@ -130,7 +130,7 @@ class Client:
     # --- the connection
 
     async def connect(self) -> None:
-        """A background task keeps a connection, reconnecting with backoff; returns at once."""
+        """A background task keeps a connection, reconnecting with backoff; returns at once. Again: now, not later."""
         self._connection.start()
 
     async def wait_online(self) -> None:
