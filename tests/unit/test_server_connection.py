@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from nightlight.errors import ProblemName
 from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, UserUri
 from nightlight.protocol.messages import (
     Accepted,
@@ -154,13 +155,30 @@ async def test_a_change_is_told_once_however_often_it_happened() -> None:
 
 async def test_a_device_that_waits_for_answers_is_read_again_when_they_come() -> None:
     toms = Toms()
-    await toms.connection.submitted(3)
-    await toms.connection.submitted(3)
-    waiting = asyncio.create_task(toms.connection.submitted(3))
+    for _ in range(3):
+        await toms.connection.readable(3)
+        toms.connection.submitted()
+    waiting = asyncio.create_task(toms.connection.readable(3))
     await asyncio.sleep(0)
     assert not waiting.done()
     toms.connection.answer(accepted(1))
     await waiting
+
+
+async def test_a_device_that_does_not_read_its_refusals_is_not_read_either() -> None:
+    toms = Toms(outbox_bytes_max=300)
+    refusals = 0
+    while True:
+        reading = asyncio.create_task(toms.connection.readable(3))
+        await asyncio.sleep(0)
+        if not reading.done():
+            break
+        toms.connection.tell(Refused(None, ProblemName.MALFORMED))
+        refusals += 1
+    assert toms.connection._outbox_bytes < 400
+    await toms.listen()
+    await reading
+    assert toms.heard == [Refused(None, ProblemName.MALFORMED)] * refusals
 
 
 def connections(*callers: Caller) -> tuple[Connections, list[Connection]]:
@@ -215,5 +233,5 @@ def test_a_device_that_was_revoked_is_sent_away() -> None:
 
 def test_a_refusal_is_an_answer_too() -> None:
     _, (toms,) = connections(Caller(TOMS, 2, TOMAS, 2))
-    toms.answer(Refused(ID, "malformed"))  # type: ignore[arg-type]  # as it is on the wire
-    assert queued(toms)[0] == Refused(ID, "malformed")  # type: ignore[arg-type]
+    toms.answer(Refused(ID, ProblemName.MALFORMED))
+    assert queued(toms)[0] == Refused(ID, ProblemName.MALFORMED)

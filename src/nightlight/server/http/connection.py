@@ -52,15 +52,14 @@ class Connection:
     # --- what others tell us ------------------------------------------------------------------------------
 
     def tell(self, frame: ServerFrame) -> None:
-        """``frame`` is sent, whatever else waits. For answers, whose number is bounded elsewhere."""
+        """``frame`` is sent, whatever else waits; for answers, of which there is one a frame read (``readable``)."""
         self._put(encode_frame(frame))
 
     def answer(self, frame: Accepted | Refused) -> None:
         """A submission has its answer."""
         self._unanswered -= 1
         self._put(encode_frame(frame))
-        if self._waiting_reader is not None and not self._waiting_reader.done():
-            self._waiting_reader.set_result(None)
+        self._wake_reader()
 
     def own(self, room: str, seq: int) -> None:
         """The device has heard of its own entry by its answer."""
@@ -106,17 +105,15 @@ class Connection:
 
     # --- our own two loops --------------------------------------------------------------------------------
 
-    async def submitted(self, unanswered_max: int) -> None:
-        """One more submission waits for its answer; returns when another may be read."""
+    def submitted(self) -> None:
+        """One more submission waits for its answer."""
         self._unanswered += 1
-        while self._unanswered >= unanswered_max:
+
+    async def readable(self, unanswered_max: int) -> None:
+        """Another frame may be read: not too many submissions wait for answers, nor too much for the device to read."""
+        while self._unanswered >= unanswered_max or self._outbox_bytes > self._outbox_bytes_max:
             self._waiting_reader = asyncio.get_running_loop().create_future()
             await self._waiting_reader
-
-    @property
-    def unanswered(self) -> int:
-        """Submissions without an answer."""
-        return self._unanswered
 
     async def write(self, send: Send, read_log: ReadLog) -> None:
         """Sends what waits, until the end. ``read_log(room, after)`` reads on in a log."""
@@ -125,6 +122,7 @@ class Connection:
                 self._put(encode_frame(Wake(self._wakes.pop())))
             if self._outbox:
                 sending, self._outbox, self._outbox_bytes = self._outbox, [], 0
+                self._wake_reader()
                 for data in sending:
                     await send(data)
             elif self._ended is not None:
@@ -149,6 +147,10 @@ class Connection:
         self._outbox.append(data)
         self._outbox_bytes += len(data)
         self._wake_writer()
+
+    def _wake_reader(self) -> None:
+        if self._waiting_reader is not None and not self._waiting_reader.done():
+            self._waiting_reader.set_result(None)
 
     def _wake_writer(self) -> None:
         if self._waiting_writer is not None and not self._waiting_writer.done():

@@ -41,6 +41,7 @@ _CLOSE_NORMAL = 1000
 _CLOSE_POLICY = 1008
 _CLOSE_BUG = 1011
 _CLOSE_STOPPING = 1012
+_CLOSE_TRY_AGAIN = 1013
 _PAGE_BYTES = 262_144
 
 _log = structlog.get_logger()
@@ -99,6 +100,9 @@ class Stream:
             code = await self._converse(_frames_from(receive), _frames_to(send))
         except (Disconnected, OSError):
             return
+        except UnavailableError as error:
+            _log.warning("unavailable", reason=error.reason)
+            code = _CLOSE_TRY_AGAIN
         except Exception as error:  # noqa: BLE001 - whatever it is, the device is told and the log says where
             _log.error("internal error", route="stream", **where(error))
             code = _CLOSE_BUG
@@ -167,6 +171,7 @@ class Stream:
             asyncio.get_running_loop().time, self._limits.submissions_per_second, self._limits.submissions_burst
         )
         while True:
+            await connection.readable(self._limits.unanswered_max)
             try:
                 frame = self._read(await receive())
             except (RefusedError, RemoteProtocolError) as error:
@@ -181,8 +186,8 @@ class Stream:
                 refusal = Refused(frame.submission_id, ProblemName.TOO_MANY, retry_after_ms=wait_ms)  # NL-404
                 connection.tell(refusal)
             else:
+                connection.submitted()
                 self._delivery.submit(Submission(connection.caller, frame, connection.answer))
-                await connection.submitted(self._limits.unanswered_max)
 
     def _read(self, data: bytes) -> Hello | SubmitMessage | SubmitCommit | Acknowledge:
         """Raises ``RefusedError`` ``too_large`` NL-401; ``RemoteProtocolError``."""

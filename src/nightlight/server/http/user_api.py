@@ -55,8 +55,9 @@ async def signed_caller(
     Raises ``RefusedError``: ``unauthenticated`` NL-454 without a bearer token, NL-453 with a wrong one; ``too_many``
     NL-455 for a device that calls too often.
     """
-    scheme, token = (header := request.headers.get("authorization", ""))[: len(_SCHEME)], header[len(_SCHEME) :]
-    if scheme != _SCHEME or not 0 < len(token) <= _TOKEN_MAX:
+    header = request.headers.get("authorization", "")
+    token = header.removeprefix(_SCHEME)
+    if token == header or not 0 < len(token) <= _TOKEN_MAX:
         raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-454
     caller = await authentication.authenticate(token)
     if allowances.take(caller.device_id):
