@@ -69,6 +69,11 @@ def test_what_is_not_a_person_is_refused_with_an_example(text: str) -> None:
         (UnavailableError("no answer from the server"), "not available now: no answer from the server", 1),
         (FileNotFoundError(2, "No such file or directory", "x"), "x: No such file or directory", 2),
         (ValueError("something private"), "something unexpected happened on our side (ValueError)", 1),
+        (
+            ExceptionGroup("tasks", [RefusedError(ProblemName.TOO_MANY)]),
+            "refused: Too many requests; wait a little.",
+            2,
+        ),
         (InputError("two\nlines \x1b[1m"), "two lines ␛[1m", 2),
     ],
 )

@@ -24,10 +24,13 @@ from nightlight.client.sdk import (
     MessageStateChanged,
     RoomChanged,
 )
+from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri, handle_of, provider_of
 from nightlight.protocol.messages import ContactState
 
 STORE_KEY_BYTES = 32
+PATIENCE_SECONDS = 90
+"""Whatever takes longer counts as lost. Every wait below raises ``UnavailableError`` then."""
 VIEW_LIMIT = 1_000_000
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder with a random name is made in it
 STORE_BYTES = 3 * 2**20
@@ -46,6 +49,14 @@ def folder_for_stores(people: int) -> Iterator[Path]:
         yield Path(folder)
 
 
+async def _patiently(happened: asyncio.Event, what: str) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await happened.wait()
+    except TimeoutError:
+        raise UnavailableError(f"{what} did not come within {PATIENCE_SECONDS} seconds") from None
+
+
 class Participant:
     """One person with one connected device; what they see goes into the ledger."""
 
@@ -61,7 +72,7 @@ class Participant:
     async def befriend(self, other: Participant) -> None:
         """This person asks, ``other`` accepts, and both know."""
         await self.client.request_contact(other.user)
-        await self._connected[other.user].wait()
+        await _patiently(self._connected[other.user], "the answer to a contact request")
 
     async def say(self, room: RoomUri, text: str, to: Iterable[Participant]) -> Sent:
         """``text`` is in the outbox, and in the ledger as sent."""
@@ -73,11 +84,11 @@ class Participant:
 
     async def wait_joined(self, room: RoomUri) -> None:
         """This person's device is a member of ``room``."""
-        await self._joined[room].wait()
+        await _patiently(self._joined[room], "the invitation to a room")
 
     async def wait_seen(self, message_id: MessageId) -> None:
         """The message has been shown to this person."""
-        await self._seen[message_id].wait()
+        await _patiently(self._seen[message_id], "a message")
 
     def write_down_view(self, room: RoomUri) -> None:
         """The ledger has what this device's store holds of ``room``."""

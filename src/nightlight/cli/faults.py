@@ -27,7 +27,12 @@ class InputError(NightlightError):
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """The line for ``error`` and the exit code. Unknown errors give their class alone: a text may hold anything."""
+    """The line for ``error`` and the exit code; of several, the first counts.
+
+    Unknown errors give their class alone: a text may hold anything.
+    """
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
     match error:
         case InputError() | CycloptsError():
             line, code = str(error), BAD_INPUT

@@ -118,10 +118,11 @@ async def _run(lines: Sequence[TraceLine], canaries: Canaries, target: Target, i
     ledger, run, people = Ledger(), f"r{secrets.token_hex(4)}", len(people_of(lines))
     with tempfile.TemporaryDirectory(prefix="nightlight-replay-") as folder, folder_for_stores(people) as stores:
         async with _server(target, Path(folder) / "server") as (url, data, pid):
+            providers = await providers_of(url)
             with counting(("people", people), ("messages", len(lines))) as (joined, done):
                 async with Community(url, stores, ledger, receipts=False) as community:
                     replay = Replay(community, lines, canaries, in_flight=in_flight)
-                    await replay.register(await providers_of(url), run, joined)
+                    await replay.register(providers, run, joined)
                     rooms = await replay.play(done)
                     evidence = await asyncio.to_thread(search_server, data, pid, canaries.forms(), run)
     return Result(people, rooms, ledger.outcome(), evidence, ledger.faults, ledger.refusals)

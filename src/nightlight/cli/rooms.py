@@ -14,6 +14,8 @@ from nightlight.client.sdk import Client
 from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import RoomUri, UserUri
 
+SHORT = 12
+"""So much of a room's name is shown; it is enough to name it."""
 app = App(
     name="rooms",
     help_epilogue=examples(
@@ -34,7 +36,7 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
         rooms = client.rooms()
         rows = [
             (
-                room_name(room.room),
+                room_name(room.room)[:SHORT],
                 others(client, room.members),
                 room.unread or "",
                 room.last.text.partition("\n")[0] if room.last else "",
