@@ -13,6 +13,7 @@ from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport
+from nightlight.client.trust import Clock
 from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import RoomUri, UserUri
 
@@ -24,8 +25,9 @@ KEY_PACKAGES = 10
 PATIENCE_S = 120.0
 """How long a test waits for what must happen; it is no bound on the product."""
 LOOK_EVERY_S = 0.02
-TRIES = 200
+TRIES = 1_000
 T = TypeVar("T")
+RIGHT_TIME = Surroundings().clock
 UNSENT = {MessageState.QUEUED, MessageState.FAILED}
 
 
@@ -44,10 +46,15 @@ def store_path(folder: Path, user: UserUri) -> Path:
 
 
 async def newcomer(
-    url: str, user: UserUri, folder: Path, *, through: str | None = None, receipts: bool = False
+    url: str,
+    user: UserUri,
+    folder: Path,
+    *,
+    through: str | None = None,
+    clock: Clock = RIGHT_TIME,
 ) -> Client:
     """``user`` has an account at the server ``url`` and a connected client, which goes ``through`` a relay if named."""
-    surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES)
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES, clock=clock)
     store = new_store(store_path(folder, user), STORE_KEY, url, user, surroundings)
     client = Client(store, NetworkTransport(through or url), surroundings)
     try:
@@ -60,11 +67,16 @@ async def newcomer(
     return client
 
 
-async def returning(user: UserUri, folder: Path, *, through: str | None = None, receipts: bool = False) -> Client:
-    """The client of ``user``, opened again and connecting."""
-    surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES)
+def offline(user: UserUri, folder: Path, *, through: str | None = None) -> Client:
+    """The client of ``user``, opened again and not connected."""
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES)
     store = Store.open(store_path(folder, user), STORE_KEY, surroundings.random)
-    client = Client(store, NetworkTransport(through or store.identity().server_url), surroundings)
+    return Client(store, NetworkTransport(through or store.identity().server_url), surroundings)
+
+
+async def returning(user: UserUri, folder: Path, *, through: str | None = None) -> Client:
+    """The client of ``user``, opened again and connecting."""
+    client = offline(user, folder, through=through)
     await client.connect()
     return client
 
@@ -74,6 +86,7 @@ async def insist(ask: Callable[[], Awaitable[T]]) -> T:
     for _ in range(TRIES):
         with suppress(UnavailableError):
             return await ask()
+        await asyncio.sleep(LOOK_EVERY_S)
     raise AssertionError("never answered")
 
 

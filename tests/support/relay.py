@@ -2,16 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
 
 import httpx
-import uvicorn
 import websockets
 
-from tests.support.people import until
 from tests.support.server import free_port
+from tests.support.serving import serving
 
 CUT: Final = "cut"
 """In what a deed returns: the connection breaks here."""
@@ -84,13 +83,6 @@ def swapped() -> Deed:
     return swap
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals stay pytest's."""
-        yield
-
-
 class Relay:
     """Passes on HTTP and WebSocket to ``upstream``; its deeds may be changed at any time."""
 
@@ -112,17 +104,8 @@ class Relay:
     async def running(self, upstream: str) -> AsyncIterator["Relay"]:
         """The relay stands in front of ``upstream`` (``http://host:port``) inside."""
         self.upstream = upstream
-        config = uvicorn.Config(
-            self._app, host="127.0.0.1", port=self.port, interface="asgi3", lifespan="off", log_level="critical"
-        )
-        server = _Server(config)
-        serving = asyncio.create_task(server.serve())
-        await until(lambda: server.started, "the relay listens")
-        try:
+        async with serving(self._app, self.port):
             yield self
-        finally:
-            server.should_exit = True
-            await serving
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -1,0 +1,68 @@
+"""A client's whole life as a process, to die at a fault point and be started again: ``… FOLDER URL``.
+
+Each step looks at what is there already, so that every start goes on where the last one ended. Prints ``away`` when
+it has left the connection and wants others to commit; goes on when it reads a line.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from nightlight.client.sdk import Client
+from nightlight.client.store import StoreError
+from nightlight.protocol.ids import RoomUri
+from nightlight.protocol.messages import ContactState
+from tests.support.people import MIRA, TOMAS, UNSENT, conversation, insist, newcomer, offline, returning, until
+
+MESSAGES = 6
+
+
+async def alive(folder: Path, url: str) -> Client:
+    """Mira's client, new or returning."""
+    try:
+        return await insist(lambda: newcomer(url, MIRA, folder))
+    except StoreError:
+        return await returning(MIRA, folder)
+
+
+async def connected(client: Client) -> None:
+    """Tomas is a contact."""
+    while True:
+        states = {contact.user: contact.state for contact in await client.contacts()}
+        if states.get(TOMAS) is ContactState.CONNECTED:
+            return
+        if TOMAS not in states:
+            await insist(lambda: client.request_contact(TOMAS))
+        await asyncio.sleep(0.05)
+
+
+async def talk(client: Client, room: RoomUri, *, up_to: int) -> None:
+    """Mira's messages up to that number are in the outbox."""
+    said = sum(message.own for message in conversation(client, room))
+    for number in range(said, up_to):
+        await client.send(room, f"mira {number}")
+
+
+async def live(folder: Path, url: str) -> None:
+    """Everything a client does: registers, asks, makes and joins rooms, commits, and talks, also while offline."""
+    client = await alive(folder, url)
+    await connected(client)
+    room = await insist(lambda: client.room_with(TOMAS))
+    await talk(client, room, up_to=MESSAGES // 2)
+    await client.update(room)
+    await until(lambda: len(client.rooms()) == 2, "Mira is in Tomas's room too")
+    await client.close()
+
+    sys.stdout.write(f"away {room}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    client = offline(MIRA, folder)
+    await talk(client, room, up_to=MESSAGES)
+    await client.connect()
+    await until(lambda: sum(not message.own for message in conversation(client, room)) > 0, "Mira hears Tomas")
+    await until(lambda: not any(message.state in UNSENT for message in conversation(client, room)), "all is sent")
+    await client.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(live(Path(sys.argv[1]), sys.argv[2]))
