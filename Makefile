@@ -71,7 +71,7 @@ clean: ## remove all that make made
 	@touch $@
 
 .venv/.crate: .venv/.packages $(RUST) pyproject.toml
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
 # The hub's build of the crate has no feature "member": it cannot hold a group secret at all.
