@@ -69,6 +69,12 @@ def exists(shown_by: str) -> bool:
     return not test or test in python_names(file)
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda page: page.name)
+def test_a_page_names_tests_that_exist(page: Path) -> None:
+    named = re.findall(r"`(tests/[^`]+)`", page.read_text())
+    assert [name for name in named if not exists(name)] == []
+
+
 def test_every_clause_has_a_row() -> None:
     assert {re.match(r"S\d+", row.clause)[0] for row in ROWS} == CLAUSES  # type: ignore[index]
     assert len({row.clause for row in ROWS}) == len(ROWS)

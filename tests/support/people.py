@@ -45,16 +45,17 @@ def store_path(folder: Path, user: UserUri) -> Path:
     return folder / f"{user.rpartition('/')[2]}.store"
 
 
-async def newcomer(
+async def newcomer(  # noqa: PLR0913 - all that tests vary
     url: str,
     user: UserUri,
     folder: Path,
     *,
     through: str | None = None,
     clock: Clock = RIGHT_TIME,
+    receipts: bool = False,
 ) -> Client:
     """``user`` has an account at the server ``url`` and a connected client, which goes ``through`` a relay if named."""
-    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES, clock=clock)
+    surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES, clock=clock)
     store = new_store(store_path(folder, user), STORE_KEY, url, user, surroundings)
     client = Client(store, NetworkTransport(through or url), surroundings)
     try:
