@@ -52,7 +52,7 @@ def demonstration(terminal: Terminal) -> Iterator[subprocess.Popen[str]]:
         env=terminal.environment | {"PYTHONUNBUFFERED": "1"},
     )
     yield process
-    process.kill()
+    process.terminate()  # not killed: it has a server to stop and files to remove
     process.communicate()
 
 
