@@ -20,6 +20,8 @@ from nightlight.protocol.credential import (
 from nightlight.protocol.ids import TimestampMs, UserUri, device_uri
 from nightlight.protocol.messages import Registration
 
+LIST_LIFETIME_MS = MAX_LIFETIME_MS - 2 * 86_400_000
+"""Two days short of what is allowed, so that a friend whose clock is a little behind believes the list too."""
 _DEVICE_NAME_BYTES = 8
 _SEED_BYTES = 32
 
@@ -48,7 +50,7 @@ def _create_identity(
     account, session = SigningKey.from_seed(random(_SEED_BYTES)), SigningKey.from_seed(random(_SEED_BYTES))
     member = Member.create()
     device = Device(device_uri(user, random(_DEVICE_NAME_BYTES).hex()), member.signature_key)
-    listed = first_device_list(user, account.public_key, device, TimestampMs(now_ms + MAX_LIFETIME_MS))
+    listed = first_device_list(user, account.public_key, device, TimestampMs(now_ms + LIST_LIFETIME_MS))
     member.set_credential(leaf_credential(listed, device.uri, account.sign_with_label).encode())
     store.write_mls(member.take_writes())
     store.put_pin(listed)
@@ -68,9 +70,9 @@ def registration(identity: Identity, listed: DeviceList) -> Registration:
 
 def renewed(identity: Identity, listed: DeviceList, now_ms: TimestampMs) -> tuple[DeviceList, bytes] | None:
     """The same devices on a list that lasts longer, and its signed encoding, once half its time is over."""
-    if listed.expires_at_ms - now_ms > MAX_LIFETIME_MS // 2:
+    if listed.expires_at_ms - now_ms > LIST_LIFETIME_MS // 2:
         return None
-    following = listed.next(listed.devices, TimestampMs(now_ms + MAX_LIFETIME_MS))
+    following = listed.next(listed.devices, TimestampMs(now_ms + LIST_LIFETIME_MS))
     return following, following.sign(_account_key(identity).sign_with_label).encode()
 
 

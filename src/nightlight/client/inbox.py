@@ -271,7 +271,8 @@ class Inbox:
         self, room: RoomUri, outcome: RoomOutcome, message_id: MessageId, application_data: bytes, entry: Accepted
     ) -> None:
         accepted_at_ms = TimestampMs(entry.accepted_at_ms)
-        self._check_time(room, outcome, accepted_at_ms)
+        if not _is_late(outcome, entry):
+            self._check_time(room, outcome, accepted_at_ms)
         self._store.accept_message(message_id, entry.seq, accepted_at_ms)
         message = self._store.message(message_id)
         if message is not None:
@@ -286,6 +287,9 @@ class Inbox:
 
     def _commit_accepted(self, room: RoomUri, outcome: RoomOutcome, item: OutboxItem, entry: Accepted) -> None:
         group = self._groups.get(room)
+        if _is_late(outcome, entry) and entry.epoch < group.epoch:
+            group.discard()  # what is pending was built again in vain
+            return
         if not group.has_pending or not entry.epoch == item.epoch == group.epoch:
             raise VerificationError("NL-503", "a commit accepted in another epoch than it was sent in")
         crash_point("commit.after_accept")
@@ -383,6 +387,11 @@ class Inbox:
         fault = FaultSeen(room, check, HUB if check in _HUBS_FAULT else culprit, self._clock())
         self._store.add_fault(fault)
         self._outcome.events.append(fault)
+
+
+def _is_late(outcome: RoomOutcome, entry: Accepted) -> bool:
+    """Whether the entry is from before this device was added to the room anew, so that its first answer never came."""
+    return entry.seq < outcome.record.cursor
 
 
 def _check_sender(leaf: Leaf, entry: Delivery) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
@@ -12,6 +13,8 @@ from nightlight.protocol.codec import write_vector
 from nightlight.protocol.messages import KeyPackageCount, KeyPackageUpload
 
 LIFETIME_S = 30 * 86_400
+CLOCK_SKEW_S = 2 * 86_400
+"""They are valid from this long ago, so that a friend whose clock is a little behind can add this device too."""
 KEPT_LONGER_S = 30 * 86_400
 """One that was claimed on its last day may be in a welcome that arrives a month later."""
 TOP_UP_AT = 25
@@ -48,10 +51,9 @@ class KeyPackages:
         with self._groups.transaction():
             member = self._groups.member
             member.forget_key_packages(self._store.take_expired_key_packages(now_s - KEPT_LONGER_S))
-            single = member.key_packages(missing, lifetime_s=LIFETIME_S, now_s=now_s)
-            last = []
-            if not held.has_last_resort:
-                last = member.key_packages(1, lifetime_s=LIFETIME_S, now_s=now_s, last_resort=True)
+            make = partial(member.key_packages, lifetime_s=CLOCK_SKEW_S + LIFETIME_S, now_s=now_s - CLOCK_SKEW_S)
+            single = make(missing)
+            last = [] if held.has_last_resort else make(1, last_resort=True)
             references = [reference(message) for message in [*single, *last]]
             self._store.add_key_packages(references, now_s + LIFETIME_S)
         crash_point("key_packages.after_store")
