@@ -9,7 +9,7 @@ and Encoding Restrictions".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias, cast
 
 import cbor2
@@ -23,6 +23,7 @@ MAX_DEPTH = 8
 """Arrays and maps inside each other. MIMI content needs no more: itself, four parts, the three lists between them."""
 
 _PLAIN = frozenset({bytes, str, bool, type(None)})
+_DECODED_PLAIN = _PLAIN | {int}
 _ARRAYS = (list, tuple)
 _KEYS = frozenset({int, str, bytes})
 _ONE_BYTE_INT = 23
@@ -74,14 +75,36 @@ def _encoded_key(key: object) -> bytes:
     return cbor2.dumps(key)
 
 
-def _encode(value: object) -> bytes:
-    return cbor2.dumps(_ordered(value, 0))
+def _is_ordered(value: object, depth: int) -> bool:
+    """Whether all maps in ``value``, which was decoded, have their entries in the order of their encoded keys.
+
+    What is decoded keeps the order it came in, and its integers have at most 64 bits: larger ones are tags.
+    """
+    kind = type(value)
+    if kind in _DECODED_PLAIN:
+        return True
+    if depth == MAX_DEPTH:
+        raise _NotAllowedError("nested too deeply")
+    ordered = True
+    items: Iterable[object]
+    if isinstance(value, list):
+        items = value
+    elif isinstance(value, dict):
+        keys = [_encoded_key(key) for key in value]
+        ordered = keys == sorted(keys)
+        items = value.values()
+    else:
+        raise _NotAllowedError("a kind of value that is not in the profile")
+    for item in items:
+        if type(item) not in _DECODED_PLAIN and not _is_ordered(item, depth + 1):
+            ordered = False
+    return ordered
 
 
 def encode(value: object) -> bytes:
     """The one encoding of ``value``; tuples count as arrays. Raises ``LocalProtocolError`` outside the profile."""
     try:
-        return _encode(value)
+        return cbor2.dumps(_ordered(value, 0))
     except (_NotAllowedError, cbor2.CBORError, UnicodeEncodeError) as error:
         raise LocalProtocolError(f"not encodable: {error}") from error
 
@@ -100,9 +123,10 @@ def decode(data: bytes) -> Value:
             allow_indefinite=False,
             allow_duplicate_keys=False,
         )
-        again = _encode(value)
+        ordered = _is_ordered(value, 0)
+        again = cbor2.dumps(value)
     except (_NotAllowedError, cbor2.CBORError) as error:
         raise RemoteProtocolError("NL-110", "not CBOR of our profile") from error
-    if again != data:
+    if again != data or not ordered:
         raise RemoteProtocolError("NL-111", "not deterministic CBOR")
     return value
