@@ -9,14 +9,14 @@ from tests.support.people import settled, texts, until
 LONG = "snow on the hills, rain in the valley, " * 780
 """About 30 KB."""
 MESSAGES = 200
-WINDOWS = 20
-"""All together 120 MB: more than the database's page cache and the network's buffers hold."""
+WINDOWS = 10
+"""All together 60 MB: far more than the page cache and the network's buffers hold."""
 OUTBOX_BYTES = 200_000
 
 
 @pytest.fixture
 def settings() -> str:
-    return f"outbox_bytes_max = {OUTBOX_BYTES}"
+    return f"outbox_bytes_max = {OUTBOX_BYTES}\npage_cache_kib = 1024"
 
 
 async def growth_while_tomas_talks(friends: Friends) -> int:

@@ -114,7 +114,9 @@ def compose(
     """
     os.umask(0o077)
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.data / DATABASE, wait_ms=settings.database_wait_ms)
+    database = Database(
+        settings.data / DATABASE, wait_ms=settings.database_wait_ms, page_cache_kib=settings.page_cache_kib
+    )
     store = SqlDeliveryStore(database)
     franking_key = SigningKey.from_seed(_key_file(settings.data / FRANKING_KEY, random))
     hub = parse_hub_uri(settings.hub)

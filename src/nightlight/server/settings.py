@@ -58,6 +58,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hello_seconds: Positive = 10
     ping_seconds: Positive = 20
     database_wait_ms: Positive = 2_000
+    page_cache_kib: Annotated[int, Meta(ge=1_024)] = 65_536
+    """What the database's writer keeps in memory; its readers together as much again."""
     cursor_flush_ms: Positive = 1_000
     purge_seconds: Positive = 60
     cached_rooms: Positive = 60_000

@@ -35,23 +35,30 @@ _WRITER_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",
     "PRAGMA busy_timeout=0",
-    "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",
 )
-_READER_PRAGMAS = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0", "PRAGMA cache_size=-16384")
+_READER_PRAGMAS = ("PRAGMA query_only=ON", "PRAGMA busy_timeout=0")
 
 
 class Database:
     """The file, opened. Close it when nothing uses it any more."""
 
-    def __init__(self, path: Path, *, wait_ms: int) -> None:
-        """The schema of ``path`` is the newest. ``wait_ms``: how long to wait for another process that writes."""
+    def __init__(self, path: Path, *, wait_ms: int, page_cache_kib: int = 65_536) -> None:
+        """The schema of ``path`` is the newest.
+
+        ``wait_ms``: how long to wait for another process that writes. ``page_cache_kib``: what the writer keeps in
+        memory at most; all readers together keep as much again.
+        """
         self._wait_s = wait_ms / 1000
         self._migrate(path)
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
-        self._write_engine = _engine(f"sqlite:///{path}", _WRITER_PRAGMAS, size=1)
-        self._read_engine = _engine(f"sqlite:///file:{path}?mode=ro&uri=true", _READER_PRAGMAS, size=_READERS)
+        self._write_engine = _engine(f"sqlite:///{path}", (*_WRITER_PRAGMAS, _cache(page_cache_kib)), size=1)
+        self._read_engine = _engine(
+            f"sqlite:///file:{path}?mode=ro&uri=true",
+            (*_READER_PRAGMAS, _cache(page_cache_kib // _READERS)),
+            size=_READERS,
+        )
         with _in_our_words():
             self._writer = self._write_engine.connect()
 
@@ -139,6 +146,10 @@ class Database:
             raise UnavailableError("the database was made by a newer version") from None
         finally:
             engine.dispose()
+
+
+def _cache(kib: int) -> str:
+    return f"PRAGMA cache_size=-{kib}"
 
 
 def _engine(url: str, pragmas: tuple[str, ...], *, size: int) -> Engine:
