@@ -267,7 +267,7 @@ def _quiet(world: World) -> bool:
     clients = [world.client(name) for name in NAMES]
     records = [client._store.room(world.room) for client in clients]
     return (
-        all(client._connection.online.is_set() for client in clients)
+        all(client._connection.is_online for client in clients)
         and not any(client._store.outbox(world.room) for client in clients)
         and not any(client._connection.device.owes_receipts() for client in clients)
         and len({record.cursor for record in records if record}) == 1

@@ -218,11 +218,10 @@ def test_being_added_again_goes_on_from_the_new_welcome() -> None:
     assert session.receive([welcome], 0) == [Process({ROOM: [welcome, delivery(21)]})]
 
 
-def test_leaving_is_acknowledged_also_when_it_is_known_already() -> None:
+def test_leaving_is_acknowledged_as_often_as_it_is_told() -> None:
     session = online()
     assert session.receive([Removed(ROOM, 5)], 0) == [Process({ROOM: [Removed(ROOM, 5)]})]
-    session.stored(ROOM, 5, 1)
-    session.close_room(ROOM)
+    assert session.stored(ROOM, 5, 1) == [SendFrame(Acknowledge(ROOM, 5))]
     assert session.receive([Removed(ROOM, 5)], 0) == [SendFrame(Acknowledge(ROOM, 5))]
 
 
@@ -373,8 +372,7 @@ def test_an_answer_that_came_twice_at_once_is_processed_once() -> None:
     assert session.receive([accepted(5)], 0) == []
 
 
-def test_nothing_goes_out_to_a_room_that_is_closed() -> None:
-    session = online(queue=(Outgoing(FIRST, 1),))
-    session.close_room(ROOM)
-    assert not session.knows(ROOM)
-    assert session.dropped(ROOM, [FIRST]) == []
+def test_what_is_dropped_does_not_go_out() -> None:
+    session = online(queue=(Outgoing(FIRST, 1), Outgoing(SECOND, 1), Outgoing(THIRD, 1)))
+    assert session.dropped(ROOM, [FIRST, SECOND]) == [Submit(ROOM, THIRD)]
+    assert session.dropped(OTHER, [FIRST]) == []

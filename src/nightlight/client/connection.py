@@ -41,7 +41,8 @@ class Connection:
         """Nothing is connected."""
         self.device = Device(store, surroundings)
         self.watchers = Watchers()
-        self.online = asyncio.Event()
+        self._online = asyncio.Event()
+        self._failure: Exception | None = None
         self.settled = asyncio.Event()
         """Set while the connection is up and nothing waits to be told or answered."""
         self._store = store
@@ -80,6 +81,17 @@ class Connection:
             if isinstance(result, Exception):
                 raise result
 
+    @property
+    def is_online(self) -> bool:
+        """The connection is up, and everything the hub had is processed."""
+        return self._online.is_set() and self._failure is None
+
+    async def wait_online(self) -> None:
+        """Returns once it is online. Raises what has ended the loop, if anything has."""
+        await self._online.wait()
+        if self._failure is not None:
+            raise self._failure
+
     def wake(self) -> None:
         """The device may have errands or events: the loop takes them."""
         self._awake.set()
@@ -104,6 +116,8 @@ class Connection:
                 except UnavailableError as error:
                     await self._lose(error.reason)
         except Exception as error:
+            self._failure = error
+            self._online.set()
             self.watchers.end(error)
             raise
 
@@ -118,7 +132,7 @@ class Connection:
         due_ms = device.session.next_timer_ms(now_ms)
         if due_ms is not None and due_ms <= now_ms:
             device.run(device.session.tick(now_ms))
-        if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self.online.is_set():
+        if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self._online.is_set():
             self._receipts_at_ms = None
             device.report_receipts()
         self._publish()
@@ -133,10 +147,10 @@ class Connection:
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
         told_everything = self._receipts_at_ms is None and not self.device.session.busy
-        if self.online.is_set() and told_everything and not self._awake.is_set():
+        if self._online.is_set() and told_everything and not self._awake.is_set():
             self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
-        due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self.online.is_set() else None]
+        due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self._online.is_set() else None]
         times = [at for at in due if at is not None]
         timer = None
         if times:
@@ -265,12 +279,12 @@ class Connection:
 
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.ONLINE:
-            self.online.set()
+            self._online.set()
             self._chore("contacts")
             self._chore("key_packages")
             self._chore("everything_else")
         else:
-            self.online.clear()
+            self._online.clear()
 
     def _chore(self, what: str) -> None:
         """It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers."""
@@ -289,7 +303,7 @@ class Connection:
                     self._due.add(what)
                     await asyncio.sleep(wait_s)
                     wait_s = min(2 * wait_s, LONGEST_CHORE_WAIT_S)
-                    await self.online.wait()
+                    await self._online.wait()
                 except NightlightError:
                     pass  # recorded where it was found
                 self.wake()

@@ -74,7 +74,7 @@ class Device:
         self._inbox = Inbox(self.identity, store, self.groups, self.trust, surroundings)
         self._outbox = Outbox(self.identity, store, self.groups, surroundings)
         for record in store.rooms():
-            if record.standing in {Standing.JOINED, Standing.BROKEN}:
+            if record.standing is not Standing.CREATED:
                 self._open_room(record)
 
     def run(self, effects: Iterable[Effect]) -> None:
@@ -127,8 +127,6 @@ class Device:
             self.finished += [(submission_id, problem) for submission_id in became.settled]
             if self.session.knows(room):
                 effects += self.session.stored(room, record.cursor, record.epoch, became.settled)
-            if record.standing is Standing.LEFT:
-                self.session.close_room(room)
         return effects
 
     def _build(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:

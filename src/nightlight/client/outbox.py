@@ -49,9 +49,7 @@ class Outbox:
 
     def send(self, room: RoomUri, text: str) -> tuple[MessageId, OutboxItem]:
         """``text`` is durable at the end of the outbox. Raises ``RefusedError`` (``not_found``, ``too_large``)."""
-        record = self._store.room(room)
-        if record is None or record.standing not in {Standing.JOINED, Standing.CREATED}:
-            raise RefusedError(ProblemName.NOT_FOUND)
+        self._check_open(room)
         if len(text.encode()) > MAX_TEXT_BYTES:
             raise RefusedError(ProblemName.TOO_LARGE)
         user = self._identity.user
@@ -63,6 +61,12 @@ class Outbox:
             crash_point("send.before_store")
         crash_point("send.after_store")
         return message_id, item
+
+    def _check_open(self, room: RoomUri) -> None:
+        """Raises ``RefusedError`` ``not_found``: this device is not in the room."""
+        record = self._store.room(room)
+        if record is None or record.standing not in {Standing.JOINED, Standing.CREATED}:
+            raise RefusedError(ProblemName.NOT_FOUND)
 
     def report_receipts(self, room: RoomUri) -> OutboxItem | None:
         """What the senders in ``room`` are owed is a durable status message at the end of the outbox."""
@@ -76,7 +80,8 @@ class Outbox:
             return self._enqueue(room, ItemKind.STATUS, content.encode(report), None)
 
     def commit(self, room: RoomUri, intent: Intent) -> OutboxItem:
-        """``intent`` is at the end of the outbox. Inside a transaction."""
+        """``intent`` is at the end of the outbox. Inside a transaction. Raises ``RefusedError`` ``not_found``."""
+        self._check_open(room)
         item = OutboxItem(self._new_id(), room, ItemKind.COMMIT, msgspec.msgpack.encode(intent))
         self._store.enqueue(item)
         return item

@@ -135,7 +135,7 @@ class Client:
 
     async def wait_online(self) -> None:
         """The connection is up, and everything the hub had for this device is processed."""
-        await self._connection.online.wait()
+        await self._connection.wait_online()
 
     async def wait_settled(self) -> None:
         """The connection is up, and the hub has everything that was to be sent, receipts included."""

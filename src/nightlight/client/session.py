@@ -206,17 +206,13 @@ class Session:
         return any(state.queue for state in self._rooms.values())
 
     def open_room(self, room: RoomUri, stored: int, epoch: int, queue: Iterable[Outgoing] = ()) -> list[Effect]:
-        """This device is in ``room`` and holds its log up to ``stored``."""
+        """This device is or was in ``room`` and holds its log up to ``stored``."""
         state = self._rooms[room] = _Room(stored=stored, released=stored, epoch=epoch, queue=deque(queue))
         return self._next(room, state)
 
     def knows(self, room: RoomUri) -> bool:
         """Whether the room is open, or the hub says that it is."""
         return room in self._rooms
-
-    def close_room(self, room: RoomUri) -> None:
-        """This device is not in ``room`` any more."""
-        self._rooms.pop(room, None)
 
     def queue(self, room: RoomUri, item: Outgoing) -> list[Effect]:
         """The outbox of ``room`` ends with ``item``."""
@@ -374,16 +370,14 @@ class Session:
     def _arrive(self, entry: Entry, arrived: dict[RoomUri, list[Entry]]) -> list[Effect]:
         """``entry`` is released with what follows it, kept until its turn, or dropped as a repeat."""
         room = RoomUri(entry.room)
-        if isinstance(entry, Removed) and room not in self._rooms:
-            return [SendFrame(Acknowledge(room, entry.seq))]
         state = self._room(room)
         if _begins(entry) and entry.seq > (state.released or 0):
             state.released = entry.seq - 1
             state.ahead = {seq: later for seq, later in state.ahead.items() if seq > entry.seq}
         if state.released is not None and entry.seq <= state.released:
-            if isinstance(entry, Removed) or (entry.seq <= (state.stored or 0) and _answers(entry, state)):
+            if entry.seq <= (state.stored or 0) and _answers(entry, state):
                 arrived.setdefault(room, []).append(entry)
-            return []
+            return [SendFrame(Acknowledge(room, entry.seq))] if isinstance(entry, Removed) else []
         if len(state.ahead) >= MAX_AHEAD and entry.seq != (state.released or 0) + 1:
             return [Disconnect("too far ahead")]
         state.ahead[entry.seq] = entry
