@@ -23,6 +23,7 @@ from nightlight.protocol.messages import (
     EntryKind,
     KeyPackageCount,
     ServerFrame,
+    UserDevices,
 )
 from tests.simulation.conftest import Friends
 from tests.simulation.network import Deed, Link, MemoryTransport
@@ -311,10 +312,21 @@ def test_a_key_package_is_known_by_the_reference_that_the_crate_gives_it() -> No
     assert reference(message) == read_key_package(message).reference
 
 
-def test_a_device_list_is_renewed_before_it_ends_and_friends_follow(friends: Friends) -> None:
+@pytest.mark.parametrize("answers_lost", [0, 1])
+def test_a_device_list_is_renewed_before_it_ends_and_friends_follow(friends: Friends, answers_lost: int) -> None:
     async def story(world: World) -> None:
         mira, tomas = world.client("mira"), world.client("tomas")
         await asyncio.gather(mira.wait_online(), tomas.wait_online())
+        publish, lost = mira._hub.publish_device_list, [None] * answers_lost
+
+        async def publish_and_lose(device_list: bytes) -> UserDevices:
+            answer = await publish(device_list)
+            if lost:
+                lost.pop()
+                raise UnavailableError("the answer is lost")
+            return answer
+
+        mira._hub.publish_device_list = publish_and_lose  # type: ignore[method-assign]  # trouble at this request
         for person in world.people.values():
             person.clock_offset_ms += MAX_LIFETIME_MS // 2 + DAY_MS
         world.server_offset_ms += MAX_LIFETIME_MS // 2 + DAY_MS

@@ -23,6 +23,7 @@ from nightlight.errors import (
     UnavailableError,
     VerificationError,
 )
+from nightlight.mls.group import FatalError
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import ClientFrame, ServerFrame
 
@@ -113,6 +114,8 @@ class Connection:
                     await self._turn()
                 except StoreError as error:
                     await self._begin_again(str(error))
+                except FatalError as error:
+                    await self._begin_again(error.reason)
                 except UnavailableError as error:
                     await self._lose(error.reason)
         except Exception as error:
@@ -215,13 +218,12 @@ class Connection:
 
     async def _ask(self, ask: Ask) -> None:
         """What the server says is learnt; what it will not say counts as unknown. Raises ``UnavailableError``."""
-        try:
-            if ask.lookup.directory:
+        if ask.lookup.directory:
+            with suppress(RefusedError, RemoteProtocolError):
                 await self.housekeeping.refresh_directory(self.device)
-            for user in ask.lookup.users:
+        for user in ask.lookup.users:
+            with suppress(RefusedError, RemoteProtocolError, VerificationError):  # recorded where it was found
                 await self.housekeeping.learn_devices(self.device, user)
-        except (RefusedError, RemoteProtocolError, VerificationError):
-            pass  # recorded where it was found; the entries are judged by what is known
         self.device.resume(ask)
 
     # --- beginnings and ends

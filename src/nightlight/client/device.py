@@ -35,7 +35,7 @@ from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
 from nightlight.errors import LocalProtocolError, ProblemName
-from nightlight.mls.group import MlsError
+from nightlight.mls.group import InvalidError
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, UserUri, provider_of, room_uri
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
@@ -132,7 +132,7 @@ class Device:
     def _build(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
         try:
             item = self._outbox.build(submission_id)
-        except MlsError:
+        except InvalidError:
             return self._fail(room, submission_id, ProblemName.INVALID_KEY_PACKAGE)
         if item is None:
             self.finished.append((submission_id, None))

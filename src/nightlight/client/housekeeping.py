@@ -41,7 +41,6 @@ class Housekeeping:
         self._hub = hub
         self._surroundings = surroundings
         self._one_at_a_time = asyncio.Lock()
-        self._waiting: set[str] = set()
         self._directory_read_ms: int | None = None
         self._asking_for_contacts = asyncio.Lock()
         self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
@@ -51,14 +50,11 @@ class Housekeeping:
         }
 
     async def do(self, what: str, device: Device) -> None:
-        """The chore named ``what`` is done, once for all who ask while it waits; one that we do not know is none."""
+        """The chore named ``what`` is done; one that we do not know is none."""
         chore = self._chores.get(what)
-        if chore is None or what in self._waiting:
-            return
-        self._waiting.add(what)
-        async with self._one_at_a_time:
-            self._waiting.discard(what)
-            await chore(device)
+        if chore is not None:
+            async with self._one_at_a_time:
+                await chore(device)
 
     async def _everything_else(self, device: Device) -> None:
         with self._store.transaction():
@@ -118,9 +114,16 @@ class Housekeeping:
         if listed is None:
             raise LocalProtocolError("a device without its own device list")
         following = renewed(identity, listed, self._surroundings.clock())
-        if following is not None:
-            newest, signed = following
+        if following is None:
+            return
+        newest, signed = following
+        try:
             await self._hub.publish_device_list(signed)
+        except RefusedError:
+            await self.learn_devices(
+                device, identity.user
+            )  # an earlier answer was lost: the hub has a newer one of ours
+        else:
             device.trust.pin(newest)
 
     # --- rooms

@@ -89,7 +89,7 @@ class Outbox:
     def build(self, wanted: SubmissionId) -> OutboxItem | None:
         """The item is built for its group's epoch and durable; None when it is gone, with nothing left to do in it.
 
-        Raises ``MlsError`` when a commit cannot be made, such as with a key package that has expired.
+        Raises ``InvalidError`` when a commit cannot be made, such as with a key package that has expired.
         """
         item = self._store.outbox_item(wanted)
         if item is None:
