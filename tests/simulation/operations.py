@@ -209,7 +209,17 @@ class ClockJump:
 
 
 Operation = (
-    Send | Update | Read | Wait | Trouble | TroubleWithRequests | Disconnect | CrashClient | CrashServer | ClockJump
+    Send
+    | Update
+    | Rejoin
+    | Read
+    | Wait
+    | Trouble
+    | TroubleWithRequests
+    | Disconnect
+    | CrashClient
+    | CrashServer
+    | ClockJump
 )
 
 _DAY_MS = 86_400_000
