@@ -142,6 +142,7 @@ def test_only_who_began_a_room_removes_others_and_a_refused_commit_is_undone(fri
         with pytest.raises(RefusedError) as refused:
             await tomas.remove(world.room, [URIS["juno"]])
         assert refused.value.problem is ProblemName.NOT_ALLOWED
+        assert members(world, "tomas") == {"mira", "tomas", "juno"}
         assert not tomas._connection.device.groups.get(world.room).has_pending
         await tomas.send(world.room, "never mind")
         await everyone_sees(world, "never mind", *NAMES)

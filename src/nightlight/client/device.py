@@ -143,6 +143,9 @@ class Device:
         item = self._outbox.fail(submission_id, problem)
         if item is not None and item.message_id is not None:
             self.events.append(MessageStateChanged(room, item.message_id, MessageState.FAILED, problem.value))
+        record = self._store.room(room)
+        if item is not None and item.kind is ItemKind.COMMIT and record is not None:
+            self.events.append(RoomChanged(room, record.members, joined=True))
         self.finished.append((submission_id, problem))
         return self.session.dropped(room, [submission_id])
 

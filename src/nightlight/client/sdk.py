@@ -251,7 +251,7 @@ class Client:
         await self._connection.watchers.outcome(done)
 
     def rooms(self) -> list[RoomSummary]:
-        """The rooms of this device, the one with the newest message first."""
+        """The rooms that this device can write to, the one with the newest message first."""
         summaries = [self._summary(record) for record in self._store.rooms() if record.standing in _OPEN]
         return sorted(summaries, key=_age)
 
