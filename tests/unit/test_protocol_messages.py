@@ -69,3 +69,10 @@ def test_a_device_says_where_it_wants_to_continue_in_ten_thousand_rooms_at_most(
 def test_a_cursor_is_as_large_as_a_database_can_hold() -> None:
     frame = Acknowledge(ROOM, 2**63 - 1)
     assert messages.read_client_frame(messages.encode_frame(frame)) == frame
+
+
+def test_arrays_inside_each_other_are_refused_however_deep() -> None:
+    ready = msgspec.msgpack.encode(["ready", ROOM, {}, None])
+    with pytest.raises(RemoteProtocolError) as error:
+        messages.read_server_frame(ready.removesuffix(b"\xc0") + b"\x91" * 100_000)
+    assert error.value.check == "NL-011"

@@ -153,7 +153,7 @@ def read_client_frame(data: bytes) -> ClientFrame:
     """The frame that a client sent. Raises ``RemoteProtocolError`` NL-010."""
     try:
         return _client_frames.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RemoteProtocolError("NL-010", "not a frame that a client may send") from error
 
 
@@ -161,7 +161,7 @@ def read_server_frame(data: bytes) -> ServerFrame:
     """The frame that a server sent. Raises ``RemoteProtocolError`` NL-011."""
     try:
         return _server_frames.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RemoteProtocolError("NL-011", "not a frame that a server may send") from error
 
 
