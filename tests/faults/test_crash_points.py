@@ -125,11 +125,12 @@ async def asked(client: Client, user: UserUri) -> None:
 
 @asynccontextmanager
 async def welcoming(tomas: Client) -> AsyncIterator[None]:
-    """Inside, Tomas accepts Mira's request when it comes, and makes a room with her that she has to join."""
+    """Inside, Tomas accepts Mira's request when it comes, and once he is in her room makes one that she has to join."""
 
     async def welcome() -> None:
         await until_asked
         await tomas.accept_contact(MIRA)
+        await until(lambda: bool(tomas.rooms()), "Tomas is in Mira's room")
         await tomas.create_room([MIRA])
 
     until_asked = asyncio.create_task(asked(tomas, MIRA))
