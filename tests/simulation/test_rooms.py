@@ -198,13 +198,24 @@ def test_a_room_survives_what_befalls_its_making(friends: Friends, deed: Deed, b
         try:
             room = await mira.room_with(URIS["tomas"])
         except UnavailableError:
-            world.people["mira"].link.cut()
-            await asyncio.sleep(10)
             room = await mira.room_with(URIS["tomas"])
         await mira.send(room, "here we are")
         tomas = world.client("tomas")
         await world.until(lambda: [m.text for m in tomas.messages(room, limit=5)] == ["here we are"], "Tomas sees it")
         assert [summary.room for summary in mira.rooms() if len(summary.members) == 2] == [room]
+
+    friends.run(story)
+
+
+def test_a_room_that_could_not_be_announced_is_announced_without_being_asked(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas = world.client("mira"), world.client("tomas")
+        await mira.wait_online()
+        await asyncio.sleep(1)  # the chores of connecting are done
+        world.people["mira"].link.requests.extend([Deed.DOUBLE, Deed.LOSE])
+        with pytest.raises(UnavailableError):
+            await mira.create_room([URIS["tomas"]])
+        await world.until(lambda: len(tomas.rooms()) == 2, "Tomas joins")
 
     friends.run(story)
 

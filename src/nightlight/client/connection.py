@@ -104,6 +104,12 @@ class Connection:
             self._receipts_at_ms = self._surroundings.monotonic_ms() + RECEIPT_QUIET_MS
             self.settled.clear()
 
+    def chore(self, what: str) -> None:
+        """It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers."""
+        self._due.add(what)
+        if what not in self._chores:
+            self._chores[what] = asyncio.create_task(self._work(what), name=what)
+
     # --- the loop
 
     async def _run(self) -> None:
@@ -176,7 +182,7 @@ class Connection:
             case SendFrame(frame):
                 await self._send(frame)
             case Refresh(what):
-                self._chore(what)
+                self.chore(what)
             case Ask():
                 await self._ask(errand)
 
@@ -282,17 +288,11 @@ class Connection:
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.ONLINE:
             self._online.set()
-            self._chore("contacts")
-            self._chore("key_packages")
-            self._chore("everything_else")
+            self.chore("contacts")
+            self.chore("key_packages")
+            self.chore("everything_else")
         else:
             self._online.clear()
-
-    def _chore(self, what: str) -> None:
-        """It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers."""
-        self._due.add(what)
-        if what not in self._chores:
-            self._chores[what] = asyncio.create_task(self._work(what), name=what)
 
     async def _work(self, what: str) -> None:
         wait_s = FIRST_CHORE_WAIT_S

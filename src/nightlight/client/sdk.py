@@ -208,15 +208,18 @@ class Client:
         async with self._making_room:
             wanted = tuple(sorted({self.user, user}))
             known = [record for record in self._store.rooms() if record.members == wanted and record.standing in _OPEN]
-            if known:
-                return min(known, key=lambda record: (record.standing is Standing.CREATED, record.room)).room
-            return await self._create_room([user])
+            if not known:
+                return await self._create_room([user])
+            found = min(known, key=lambda record: (record.standing is Standing.CREATED, record.room))
+            if found.standing is Standing.CREATED:
+                await self._announce(found.room)
+            return found.room
 
     async def create_room(self, users: Sequence[UserUri]) -> RoomUri:
         """A new room of this person and ``users``, who are members once this returns.
 
         Raises ``RefusedError`` (``not_found``: not a contact; ``no_key_package``). After ``UnavailableError`` the room
-        may exist, and is then completed with the next connection.
+        may exist, and is then completed as soon as the server answers.
         """
         async with self._making_room:
             return await self._create_room(users)
@@ -226,10 +229,17 @@ class Client:
         packages = await self._housekeeping.claim(device, users)
         room, submission_id = device.create_room(users, packages, await self._housekeeping.franking_agent(device))
         added = self._connection.watchers.expect(submission_id)
-        await self._housekeeping.announce_room(device, room)
-        self._connection.wake()
+        await self._announce(room)
         await self._connection.watchers.outcome(added)
         return room
+
+    async def _announce(self, room: RoomUri) -> None:
+        try:
+            await self._housekeeping.announce_room(self._connection.device, room)
+        except UnavailableError:
+            self._connection.chore("everything_else")  # which announces it again
+            raise
+        self._connection.wake()
 
     async def add(self, room: RoomUri, users: Sequence[UserUri]) -> None:
         """Every device of ``users`` is a member. Raises ``RefusedError``."""
