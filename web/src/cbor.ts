@@ -35,7 +35,7 @@ export function encode(value: Value): Bytes {
     if (error instanceof NotAllowedError) throw new LocalProtocolError(`not encodable: ${error.message}`);
     throw error;
   }
-  return write(value, rfc8949EncodeOptions);
+  return new Uint8Array(write(value, rfc8949EncodeOptions));
 }
 
 /**

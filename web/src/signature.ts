@@ -22,7 +22,8 @@ export function signContent(label: string, content: Bytes): Bytes {
 
 /** Signs with `key`, an Ed25519 private key. */
 export function signer(key: CryptoKey): Sign {
-  return async (label, content) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, signContent(label, content)));
+  return async (label, content) =>
+    new Uint8Array(await crypto.subtle.sign('Ed25519', key, signContent(label, content)));
 }
 
 /**
