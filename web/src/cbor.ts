@@ -16,7 +16,9 @@ import { LocalProtocolError, RemoteProtocolError } from './errors.ts';
 /** An integer is a `bigint` where a `number` does not hold it, and only there. */
 export type Int = number | bigint;
 export type Key = Int | string | Bytes;
-export type Value = boolean | Int | Bytes | string | null | readonly Value[] | ReadonlyMap<Key, Value>;
+export type Value = boolean | Int | Bytes | string | null | readonly Value[] | ValueMap;
+
+export type ValueMap = ReadonlyMap<Key, Value>;
 
 /** Arrays and maps inside each other. MIMI content needs no more: itself, four parts, the three lists between them. */
 export const MAX_DEPTH = 8;
@@ -26,6 +28,15 @@ const MIN_INT = -(2n ** 64n);
 
 /** A value outside the profile; `encode` and `decode` say whose fault that is. */
 class NotAllowedError extends Error {}
+
+/** `Array.isArray` and `instanceof`, for types that are read-only. */
+export function isArray(value: Value | undefined): value is readonly Value[] {
+  return Array.isArray(value);
+}
+
+export function isMap(value: Value | undefined): value is ValueMap {
+  return value instanceof Map;
+}
 
 /** The one encoding of `value`. Throws `LocalProtocolError` outside the profile. */
 export function encode(value: Value): Bytes {
@@ -47,7 +58,7 @@ export function encode(value: Value): Bytes {
 export function decode(data: Uint8Array): Value {
   let value: Value;
   try {
-    value = read(new Tokenizer(data, { allowIndefinite: false, retainStringBytes: true }), 0);
+    value = read(new Tokenizer(data, { allowBigInt: true, allowIndefinite: false, retainStringBytes: true }), 0);
     check(value, 0);
   } catch {
     throw new RemoteProtocolError('NL-110', 'not CBOR of our profile');
@@ -93,7 +104,7 @@ function read(tokens: Tokenizer, depth: number): Value {
   throw new NotAllowedError('a kind of value that is not in the profile');
 }
 
-function readMap(tokens: Tokenizer, length: Int, depth: number): ReadonlyMap<Key, Value> {
+function readMap(tokens: Tokenizer, length: Int, depth: number): ValueMap {
   const map = new Map<Key, Value>();
   const seen = new Set<string>();
   for (let count = 0; count < length; count += 1) {
@@ -130,6 +141,6 @@ function check(value: Value, depth: number): void {
     if (value < MIN_INT || value > MAX_INT) throw new NotAllowedError('an integer of more than 64 bits');
   } else {
     if (depth === MAX_DEPTH) throw new NotAllowedError('nested too deeply');
-    for (const item of value instanceof Map ? [...value.keys(), ...value.values()] : value) check(item, depth + 1);
+    for (const item of isMap(value) ? [...value].flat() : value) check(item, depth + 1);
   }
 }

@@ -137,8 +137,8 @@ function readMessageId(value: Value): MessageId | null {
 
 function readExpiry(value: Value): Expiry | null {
   if (value === null) return null;
-  if (Array.isArray(value) && value.length === 2) {
-    const [relative, seconds] = value as Value[];
+  if (cbor.isArray(value) && value.length === 2) {
+    const [relative, seconds] = value;
     if (typeof relative === 'boolean' && typeof seconds === 'number' && seconds >= 0 && seconds < 2 ** 32) {
       return { relative, seconds };
     }
@@ -147,22 +147,21 @@ function readExpiry(value: Value): Expiry | null {
 }
 
 function readExtensions(value: Value): Extensions {
-  if (!(value instanceof Map)) throw new RemoteProtocolError('NL-124', 'the extensions are not a map');
-  const extensions = value as Extensions;
-  const sender = extensions.get(SENDER_EXTENSION);
-  const room = extensions.get(ROOM_EXTENSION);
+  if (!cbor.isMap(value)) throw new RemoteProtocolError('NL-124', 'the extensions are not a map');
+  const sender = value.get(SENDER_EXTENSION);
+  const room = value.get(ROOM_EXTENSION);
   if (typeof sender !== 'string' || typeof room !== 'string') {
     throw new RemoteProtocolError('NL-125', 'no sender URI or no room URI');
   }
   parseUserUri(sender);
   parseRoomUri(room);
-  for (const key of extensions.keys()) {
+  for (const key of value.keys()) {
     if (typeof key !== 'number' && !(typeof key === 'string' && isExtensionName(key))) {
       throw new RemoteProtocolError('NL-124', 'an extension whose key is neither a number nor a name');
     }
   }
-  checkExtension(extensions, 1);
-  return extensions;
+  checkExtension(value, 1);
+  return value as Extensions;
 }
 
 function isExtensionName(key: string): boolean {
@@ -172,9 +171,9 @@ function isExtensionName(key: string): boolean {
 
 /** Arrays and maps go no deeper than four, and numbers that are keys survive a double. */
 function checkExtension(value: Value, depth: number): void {
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return;
+  if (!cbor.isArray(value) && !cbor.isMap(value)) return;
   if (depth > MAX_EXTENSION_DEPTH) throw new RemoteProtocolError('NL-124', 'extensions nested too deeply');
-  if (value instanceof Map && [...value.keys()].some((key) => typeof key === 'bigint')) {
+  if (cbor.isMap(value) && [...value.keys()].some((key) => typeof key === 'bigint')) {
     throw new RemoteProtocolError('NL-124', 'a number that no double holds as a key');
   }
   for (const item of value.values()) checkExtension(item, depth + 1);
@@ -246,15 +245,16 @@ export function statusReport(
 export function readStatusReport(part: Part): readonly (readonly [MessageId, MessageStatus])[] | null {
   if (part.kind !== 'single' || part.contentType !== MESSAGE_STATUS) return null;
   const rows = cbor.decode(part.content);
-  if (!Array.isArray(rows)) throw new RemoteProtocolError('NL-129', 'not a status report');
+  if (!cbor.isArray(rows)) throw new RemoteProtocolError('NL-129', 'not a status report');
   return rows.map(readStatus).filter((row): row is [MessageId, MessageStatus] => row[1] <= MessageStatus.error);
 }
 
 function readStatus(row: Value): [MessageId, number] {
-  if (Array.isArray(row) && row.length === 2) {
-    const [reported, status] = row as Value[];
-    if (reported instanceof Uint8Array && typeof status === 'number' && status >= 0 && status < 256) {
-      return [readMessageId(reported) as MessageId, status];
+  if (cbor.isArray(row) && row.length === 2) {
+    const [value, status] = row;
+    if (value instanceof Uint8Array && typeof status === 'number' && status >= 0 && status < 256) {
+      const reported = readMessageId(value);
+      if (reported !== null) return [reported, status];
     }
   }
   throw new RemoteProtocolError('NL-129', 'not a message id and a status');

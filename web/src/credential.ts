@@ -159,7 +159,7 @@ function readDeviceList(content: Bytes): ListContent {
   reader.finish();
   const devices: Device[] = [];
   while (!entries.atEnd) devices.push({ uri: parseDeviceUri(entries.text()), signatureKey: readKey(entries) });
-  const ascending = devices.every((device, at) => at === 0 || (devices[at - 1] as Device).uri < device.uri);
+  const ascending = devices.slice(1).every((device, before) => (devices[before]?.uri ?? '') < device.uri);
   const keys = new Set(devices.map((device) => device.signatureKey.toString()));
   if (devices.length < 1 || devices.length > MAX_DEVICES || !ascending || keys.size !== devices.length) {
     throw new RemoteProtocolError('NL-302', 'devices that are none, too many, out of order or double');

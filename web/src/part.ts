@@ -4,7 +4,7 @@
  * Source: draft-ietf-mimi-content-08, "Message Bodies" and "External content".
  */
 
-import type { Int, Value } from './cbor.ts';
+import { type Int, isArray, type Value } from './cbor.ts';
 import { type Bytes, readUtf8 } from './codec.ts';
 import { RemoteProtocolError } from './errors.ts';
 
@@ -149,11 +149,10 @@ function uint64(value: Value | undefined): Int {
 }
 
 function readPart(value: Value): Part {
-  if (!Array.isArray(value) || value.length < 3) return refuse('not a part');
-  const items: readonly Value[] = value;
-  const front = { disposition: uint(items[0], 8), language: text(items[1]) };
-  const fields = items.slice(3);
-  switch (uint(items[2], 8)) {
+  if (!isArray(value) || value.length < 3) return refuse('not a part');
+  const front = { disposition: uint(value[0], 8), language: text(value[1]) };
+  const fields = value.slice(3);
+  switch (uint(value[2], 8)) {
     case Cardinality.null:
       if (fields.length === 0) return { kind: 'null', ...front };
       break;
@@ -203,7 +202,7 @@ function readExternal(front: AnyPart, fields: readonly Value[]): ExternalPart {
 }
 
 function readMulti(front: AnyPart, [semantics, parts]: readonly Value[]): MultiPart {
-  if (!Array.isArray(parts) || parts.length < 2) return refuse('not a part');
+  if (!isArray(parts) || parts.length < 2) return refuse('not a part');
   if (uint(semantics, 8) > PartSemantics.processAll) return refuse('unknown part semantics');
   return { kind: 'multi', ...front, semantics: uint(semantics, 8), parts: parts.map(readPart) };
 }

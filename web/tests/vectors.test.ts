@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { assert, describe, expect, it, test } from 'vitest';
 
 import * as cbor from '../src/cbor.ts';
 import { type Bytes, u16 } from '../src/codec.ts';
@@ -286,8 +286,9 @@ const RUNNERS: Record<string, Runner> = {
       const sign = await signerFrom(fromHex(file.account_seed));
       const lists = await verifiedLists();
       expect(lists).toHaveLength(2);
-      for (const [at, row] of file.device_lists.entries()) {
-        const list = lists[at] as DeviceList;
+      for (const [at, list] of lists.entries()) {
+        const row = file.device_lists[at];
+        assert(row !== undefined);
         expect(list.devices.map((device) => [device.uri, toHex(device.signatureKey)])).toEqual(
           row.devices.map((device) => [device.uri, device.signature_key]),
         );
@@ -301,7 +302,8 @@ const RUNNERS: Record<string, Runner> = {
     test('the leaf credential verifies against the newest list', async () => {
       const leaf = file.leaf_credential;
       const encoded = fromHex(leaf.encoded);
-      const newest = (await verifiedLists()).at(-1) as DeviceList;
+      const newest = (await verifiedLists()).at(-1);
+      assert(newest !== undefined);
       const verified = await verifyLeaf(encoded, fromHex(leaf.signature_key), newest);
       expect([verified.device, verified.user]).toEqual([leaf.device, file.user]);
       expect(encodeLeafCredential(decodeLeafCredential(encoded))).toEqual(encoded);

@@ -1,0 +1,15 @@
+/** Runs a TypeScript module below this folder under Node, as Vite reads it: `node load.js MODULE`. */
+
+import { createServer } from 'vite';
+
+const [, , module] = process.argv;
+const server = await createServer({
+  root: new URL('..', import.meta.url).pathname,
+  configFile: false,
+  appType: 'custom',
+  logLevel: 'error',
+  optimizeDeps: { noDiscovery: true },
+  server: { middlewareMode: true, hmr: false, watch: null, ws: false },
+});
+await server.ssrLoadModule(`/tests/${String(module)}`);
+await server.close();
