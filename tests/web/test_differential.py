@@ -33,12 +33,15 @@ _KINDS = {NullPart: "null", SinglePart: "single", ExternalPart: "external", Mult
 
 
 def inputs(decoder: Decoder) -> Iterator[bytes]:
-    """The good samples, damaged ones, made ones where the decoder has a maker, and bytes of no kind."""
+    """The good samples, made ones where the decoder has a maker, bytes of no kind, and damaged ones."""
     random = Random(f"{SEED} {decoder.name}")
-    make = ARBITRARY.get(decoder.name, lambda random: random.randbytes(random.randrange(64)))
+    make = ARBITRARY.get(decoder.name)
+    made = INPUTS // 2 if make else 0
+    noise = INPUTS // 20
     yield from decoder.samples
-    yield from (make(random) for _ in range(INPUTS // 2))
-    yield from mutants(decoder.samples, INPUTS // 2, SEED)
+    yield from (make(random) for _ in range(made) if make)
+    yield from (random.randbytes(random.randrange(64)) for _ in range(noise))
+    yield from mutants(decoder.samples, INPUTS - made - noise, SEED)
 
 
 def plain(value: object) -> Any:
