@@ -30,7 +30,7 @@ async def measure(_names: Collection[str], effort: Effort, folder: Path, _consol
     """``append.million_vs_empty``: 50 senders, each writing to its thousand rooms in turns, in both databases."""
     full, empty = folder / "million", folder / "empty"
     full.mkdir()
-    couples = make_couples(PAIRS, await create_hub(full), rooms_each=_ROOMS // PAIRS, messages_each=1)
+    couples = make_couples(PAIRS, await create_hub(full), rooms_each=_ROOMS // PAIRS, messages_each=1, with_absent=True)
     shutil.copytree(full, empty)
     per_room = _MESSAGES // _ROOMS
     settle(database_of(full), couples, messages_each=per_room)

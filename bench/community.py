@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, create_engine, insert
 
@@ -34,28 +34,37 @@ _APPLICATION, _COMMIT = 0, 1
 _SOME_FRANK = bytes(100)
 
 Row = dict[str, Any]
-Place = tuple[int, Room, int, int]
-"""A room's number, the room, and the numbers of its sender and its recipient."""
+
+
+class Place(NamedTuple):
+    """A room, whose it is, its number and its sender's."""
+
+    number: int
+    room: Room
+    couple: Couple
+    sender: int
 
 
 def settle(database: Path, couples: Sequence[Couple], *, messages_each: int = 0) -> None:
-    """The couples are connected, and each of their rooms has ``messages_each`` messages, received by both devices.
+    """The couples are connected, and their rooms have ``messages_each`` messages, received by all but the absent.
 
     ``database``: of a hub that nobody has used.
     """
-    people = [person for couple in couples for person in (couple.sender, couple.recipient)]
-    numbers = itertools.count(1)
+    people = {person: number for number, person in enumerate((p for couple in couples for p in couple.people), 1)}
     places = [
-        (next(numbers), room, 2 * index + 1, 2 * index + 2)
-        for index, couple in enumerate(couples)
-        for room in couple.rooms
+        Place(number, room, couple, people[couple.sender])
+        for number, (couple, room) in enumerate(((couple, room) for couple in couples for room in couple.rooms), 1)
     ]
-    begun_at_ms = time.time_ns() // 1_000_000 - _DAY_MS
+    now_ms = time.time_ns() // 1_000_000
+    begun_at_ms = now_ms - _DAY_MS
+    head = 1 + messages_each
     with create_engine(f"sqlite:///{database}").begin() as connection:
-        _put_people(connection, people)
-        _put(connection, stances, _stances(couples, begun_at_ms))
+        _put(connection, accounts, (_account(number, person, now_ms) for person, number in people.items()))
+        _put(connection, devices, (_device(number, person, now_ms) for person, number in people.items()))
+        _put(connection, sessions, (_session(number, person, now_ms) for person, number in people.items()))
+        _put(connection, stances, (row for couple in couples for row in _stances(couple, begun_at_ms)))
         _put(connection, rooms, (_room(place, begun_at_ms) for place in places))
-        _put(connection, members, (row for place in places for row in _members(place, head=1 + messages_each)))
+        _put(connection, members, (row for place in places for row in _members(place, people, head)))
         _put(connection, group_state, (row for place in places for row in _group_state(place)))
         _put(connection, entries, _entries(places, begun_at_ms, messages_each))
         _put(connection, payloads, _payloads(places, messages_each))
@@ -65,14 +74,6 @@ def _put(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
     remaining = iter(rows)
     while some := list(itertools.islice(remaining, _ROWS_AT_ONCE)):
         connection.execute(insert(table), some)
-
-
-def _put_people(connection: Connection, people: Sequence[Person]) -> None:
-    now_ms = time.time_ns() // 1_000_000
-    numbered = list(enumerate(people, 1))
-    _put(connection, accounts, (_account(number, person, now_ms) for number, person in numbered))
-    _put(connection, devices, (_device(number, person, now_ms) for number, person in numbered))
-    _put(connection, sessions, (_session(number, person, now_ms) for number, person in numbered))
 
 
 def _account(number: int, person: Person, now_ms: int) -> Row:
@@ -105,46 +106,43 @@ def _session(number: int, person: Person, now_ms: int) -> Row:
     }
 
 
-def _stances(couples: Sequence[Couple], at_ms: int) -> Iterator[Row]:
-    for couple in couples:
-        for owner, other in ((couple.sender, couple.recipient), (couple.recipient, couple.sender)):
-            yield {"owner": owner.user, "other": other.user, "stance": Stance.CONNECTED.value, "since_ms": at_ms}
+def _stances(couple: Couple, at_ms: int) -> Iterator[Row]:
+    for owner, other in itertools.permutations(couple.people, 2):
+        yield {"owner": owner.user, "other": other.user, "stance": Stance.CONNECTED.value, "since_ms": at_ms}
 
 
 def _room(place: Place, at_ms: int) -> Row:
-    number, room, sender, _ = place
     return {
-        "room_id": number,
-        "room": room.room,
-        "creator_id": sender,
-        "group_info_hash": room.group_info_hash,
+        "room_id": place.number,
+        "room": place.room.room,
+        "creator_id": place.sender,
+        "group_info_hash": place.room.group_info_hash,
         "epoch": 1,
         "created_at_ms": at_ms,
     }
 
 
-def _members(place: Place, *, head: int) -> Iterator[Row]:
-    number, _, *both = place
-    for device in both:
-        yield {"room_id": number, "device_id": device, "joined_seq": 1, "cursor": head}
+def _members(place: Place, people: Mapping[Person, int], head: int) -> Iterator[Row]:
+    for person in place.couple.people:
+        cursor = 0 if person is place.couple.absent else head
+        yield {"room_id": place.number, "device_id": people[person], "joined_seq": 1, "cursor": cursor}
 
 
 def _group_state(place: Place) -> Iterator[Row]:
-    number, room, *_ = place
-    for key, value in room.state:
-        yield {"room_id": number, "key": key, "value": value}
+    for key, value in place.room.state:
+        yield {"room_id": place.number, "key": key, "value": value}
 
 
 def _entries(places: Sequence[Place], begun_at_ms: int, messages_each: int) -> Iterator[Row]:
     """The commits that began the rooms; then a message in each room, and another, as a day goes by."""
     ids = submission_ids(begun_at_ms)
     for turn in range(1 + messages_each):
-        for number, _, sender, _ in places:
+        for place in places:
             yield {
-                "room_id": number,
+                "room_id": place.number,
                 "seq": 1 + turn,
                 "kind": _APPLICATION if turn else _COMMIT,
-                "device_id": sender,
+                "device_id": place.sender,
                 "submission_id": next(ids),
                 "epoch": 1 if turn else 0,
                 "accepted_at_ms": begun_at_ms + turn,
@@ -156,7 +154,7 @@ def _payloads(places: Sequence[Place], messages_each: int) -> Iterator[Row]:
     """In the order of ``_entries``, which number themselves from 1."""
     entry_ids = itertools.count(1)
     for turn in range(1 + messages_each):
-        for _, room, *_ in places:
+        for room in (place.room for place in places):
             yield {
                 "entry_id": next(entry_ids),
                 "payload": room.messages[turn % len(room.messages)] if turn else room.commit,

@@ -9,20 +9,39 @@ from rich.console import Console
 
 from bench.effort import Effort
 from bench.figure import Figure
-from bench.sample import franked
+from bench.sample import DEVICE, franked
 from bench.timing import compare
+from nightlight.protocol import content
+from nightlight.protocol.franking import FrankedMessage
+from nightlight.protocol.ids import TimestampMs
+from nightlight.protocol.messages import Delivery, EntryKind, encode_frame, read_server_frame
 
-_CALLS = 2_000
+_ROUNDS, _CALLS = 50, 200
+_SEQ = 2
 
 
-async def measure(_names: Collection[str], effort: Effort, _folder: Path, _console: Console) -> list[Figure]:
-    """``receive.vs_verify``: tag, frank, sender, room and content, beside one Ed25519 verification."""
+async def measure(_names: Collection[str], _effort: Effort, _folder: Path, _console: Console) -> list[Figure]:
+    """``receive.vs_verify``: from the frame to the text, but for decryption and store, beside one verification."""
     sample = franked()
+    sent = sample.message
     franking_key = sample.key.public_bytes_raw()
+    frame = encode_frame(
+        Delivery(sent.room, _SEQ, EntryKind.APPLICATION, DEVICE, sent.accepted_at_ms, sent.application_data, sent.frank)
+    )
+
+    def receive() -> str | None:
+        delivery = read_server_frame(frame)
+        assert isinstance(delivery, Delivery)
+        at_ms = TimestampMs(delivery.accepted_at_ms)
+        came = FrankedMessage(sent.application_data, sent.tag, delivery.frank, sent.sender, sent.room, at_ms)
+        message = came.verify(franking_key)
+        content.message_id(message.sender, sent.room, sent.application_data)
+        return content.text_of(message.body)
+
     times = compare(
-        lambda: sample.message.verify(franking_key),
+        receive,
         lambda: sample.key.verify(sample.signature, sample.signed),
-        rounds=effort.rounds,
+        rounds=_ROUNDS,
         calls=_CALLS,
     )
     return [

@@ -26,7 +26,7 @@ _LIFETIME_S = 30 * 86_400
 _MESSAGES_EACH = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Person:
     """An account with one device. ``token`` is what the device says in its ``Hello``."""
 
@@ -41,7 +41,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room of two at epoch 1. ``messages``: PrivateMessages of its creator, 1 KiB of text in each.
+    """A room at epoch 1. ``messages``: PrivateMessages of its creator, 1 KiB of text in each.
 
     ``state``: the hub's view of the group; ``commit`` and ``welcome``: the first entry of its log.
     """
@@ -56,11 +56,17 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Couple:
-    """The ``sender`` made the ``rooms`` and writes in them, the ``recipient`` reads."""
+    """The ``sender`` made the ``rooms`` and writes in them, the ``recipient`` reads, the ``absent`` one never comes."""
 
     sender: Person
     recipient: Person
     rooms: Sequence[Room]
+    absent: Person | None = None
+
+    @property
+    def people(self) -> list[Person]:
+        """Everyone in the rooms."""
+        return [person for person in (self.sender, self.recipient, self.absent) if person is not None]
 
 
 def submission_ids(now_ms: int) -> Iterator[bytes]:
@@ -70,11 +76,29 @@ def submission_ids(now_ms: int) -> Iterator[bytes]:
 
 
 def make_couples(
-    count: int, franking_key: bytes, *, rooms_each: int = 1, messages_each: int = _MESSAGES_EACH
+    count: int,
+    franking_key: bytes,
+    *,
+    rooms_each: int = 1,
+    messages_each: int = _MESSAGES_EACH,
+    with_absent: bool = False,
 ) -> list[Couple]:
-    """``count`` couples whose groups name ``franking_key``, a hub's Ed25519 public key."""
+    """``count`` couples whose groups name ``franking_key``, a hub's Ed25519 public key.
+
+    ``with_absent``: a third in each room keeps the hub from erasing what the other two have received.
+    """
     agent = franking.FrankingAgent(franking_key, HUB).encode()
-    return [_couple(number, agent, rooms_each, messages_each) for number in range(count)]
+    couples = []
+    for number in range(count):
+        sender = make_person(f"anna{number}")
+        recipient = make_person(f"ben{number}")
+        absent = make_person(f"carla{number}") if with_absent else None
+        # One key package serves all rooms, for nobody joins them: they only count what arrives.
+        others = [_key_package(person) for person in (recipient, absent) if person is not None]
+        uris = [RoomUri(f"mimi://{PROVIDER}/r/{number}-{index}") for index in range(rooms_each)]
+        rooms = [_room(uri, sender, others, agent, messages_each) for uri in uris]
+        couples.append(Couple(sender, recipient, rooms, absent))
+    return couples
 
 
 def make_person(name: str) -> Person:
@@ -102,21 +126,15 @@ def _now_s() -> int:
     return time.time_ns() // 1_000_000_000
 
 
-def _couple(number: int, agent: bytes, rooms_each: int, messages_each: int) -> Couple:
-    sender, recipient = make_person(f"anna{number}"), make_person(f"ben{number}")
-    # One key package serves all rooms, for the recipient joins none of them: it only counts what arrives.
-    [key_package] = recipient.member.key_packages(1, lifetime_s=_LIFETIME_S, now_s=_now_s())
-    rooms = [
-        _room(RoomUri(f"mimi://{PROVIDER}/r/{number}-{index}"), sender, key_package, agent, messages_each)
-        for index in range(rooms_each)
-    ]
-    return Couple(sender, recipient, rooms)
+def _key_package(person: Person) -> bytes:
+    [key_package] = person.member.key_packages(1, lifetime_s=_LIFETIME_S, now_s=_now_s())
+    return key_package
 
 
-def _room(uri: RoomUri, sender: Person, key_package: bytes, agent: bytes, messages_each: int) -> Room:
+def _room(uri: RoomUri, sender: Person, others: Sequence[bytes], agent: bytes, messages_each: int) -> Room:
     group = sender.member.create_group(uri.encode(), agent)
     group_info_hash = hashlib.sha256(group.group_info()).digest()
-    staged = group.commit(add=[key_package], now_s=_now_s())
+    staged = group.commit(add=others, now_s=_now_s())
     assert staged.welcome is not None
     group.accept()
     view = PublicGroup.from_group_info(group.group_info())

@@ -18,7 +18,13 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import append, catchup, crypto, delivery, franking, idle, receive
+import bench.append
+import bench.catchup
+import bench.crypto
+import bench.delivery
+import bench.franking
+import bench.idle
+import bench.receive
 from bench.effort import FULL, QUICK, Effort
 from bench.figure import GOALS, Figure, absent, print_table, write
 from bench.pinned import AbsentError, pin_load
@@ -27,13 +33,13 @@ BUILD = Path(__file__).resolve().parents[1] / "build"
 Measure = Callable[[Collection[str], Effort, Path, Console], Awaitable[list[Figure]]]
 
 SECTIONS: dict[str, Measure] = {
-    "delivery": delivery.measure,
-    "crypto": crypto.measure,
-    "franking": franking.measure,
-    "receive": receive.measure,
-    "append": append.measure,
-    "idle": idle.measure,
-    "catchup": catchup.measure,
+    "delivery": bench.delivery.measure,
+    "crypto": bench.crypto.measure,
+    "franking": bench.franking.measure,
+    "receive": bench.receive.measure,
+    "append": bench.append.measure,
+    "idle": bench.idle.measure,
+    "catchup": bench.catchup.measure,
 }
 """What measures the figures whose names begin like this."""
 

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from bench.load import CONTENT_BYTES
 from nightlight.protocol import content, franking
-from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.signature import sign_content
 
 SENDER = UserUri("mimi://courier.example/u/anna")
+DEVICE = DeviceUri("mimi://courier.example/d/anna/phone")
 ROOM = RoomUri("mimi://courier.example/r/bench")
 _ACCEPTED_AT_MS = TimestampMs(1_790_000_000_000)
 

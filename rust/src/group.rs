@@ -10,8 +10,8 @@ use tls_codec::Serialize as _;
 
 use crate::errors::{
     BAD_ARGUMENT, BEFORE_MEMBERSHIP, COMMIT_ALREADY_MERGED, COMMIT_PENDING, GROUP_SETTINGS, INVALID_COMMIT,
-    INVALID_KEY_PACKAGE, INVALID_MESSAGE, LIBRARY, NO_COMMIT, NO_STATE, NO_SUCH_LEAF, NOT_A_MEMBER, OWN_MESSAGE,
-    PAST_EPOCH, Result, WRONG_WIRE_FORMAT,
+    INVALID_MESSAGE, LIBRARY, NO_COMMIT, NO_STATE, NO_SUCH_LEAF, NOT_A_MEMBER, OWN_MESSAGE, PAST_EPOCH, Result,
+    WRONG_WIRE_FORMAT,
 };
 use crate::handshake::TAG_BYTES;
 use crate::leaf::{self, Change, Leaf};
@@ -168,8 +168,7 @@ impl Group {
             .propose_removals(removed)
             .load_psks(&self.provider.store)
             .map_err(|_| LIBRARY)?
-            .build(&self.provider.crypto, &self.provider.crypto, &*self.key, |_| true)
-            .map_err(|_| INVALID_KEY_PACKAGE)?
+            .build(&self.provider.crypto, &self.provider.crypto, &*self.key, |_| true)?
             .stage_commit(&self.provider)
             .map_err(|_| LIBRARY)?
             .into_messages();

@@ -26,7 +26,7 @@ pub fn parse(bytes: &[u8]) -> Result<MlsMessageBodyIn> {
     Ok(message.extract())
 }
 
-/// The epoch of a message for `group_id`.
+/// A message for the group `found` is for ours.
 pub fn check_group(expected: &[u8], found: &[u8]) -> Result<()> {
     if expected == found { Ok(()) } else { Err(OTHER_GROUP) }
 }

@@ -34,7 +34,7 @@ impl Member {
     /// The device whose own entries these are.
     pub fn load(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Result<Self> {
         let store = Store::load(b"", entries);
-        let key = SigningKey::from_seed(&store.bytes(SIGNATURE_KEY).ok_or(NO_STATE)?)?;
+        let key = SigningKey::from_seed(&store.bytes(SIGNATURE_KEY).ok_or(NO_STATE)?).map_err(|_| NO_STATE)?;
         Ok(Self { provider: Provider::new(store), key: Arc::new(key) })
     }
 

@@ -32,3 +32,14 @@ fn state_that_lacks_an_entry_is_not_a_group() {
     }
     assert!(mira.open(ROOM, entries).is_ok());
 }
+
+#[test]
+fn a_panic_becomes_a_fatal_check() {
+    let outcome: Result<()> = guarded(|| panic!("as if a library had a bug"));
+    assert_eq!(outcome, Err(PANIC)); // NL-291
+}
+
+#[test]
+fn numbers_are_unique_and_rising() {
+    assert!(CHECKS.windows(2).all(|pair| pair[0].number < pair[1].number));
+}

@@ -121,7 +121,7 @@ fn a_key_package_past_its_lifetime_is_not_added() {
     let (first, last) = (now_s() - 3600, now_s() + 30 * DAY_S);
     let key_package = key_package_of(&mut nadia);
     for outside in [first - 60, last + 60] {
-        let refused = world.miras.commit(&[key_package.clone()], &[], None, outside);
+        let refused = world.miras.commit(std::slice::from_ref(&key_package), &[], None, outside);
         assert_eq!(refused.err(), Some(KEY_PACKAGE_EXPIRED)); // NL-241
     }
     let staged = world.miras.commit(&[key_package], &[], None, now_s()).expect("a commit");

@@ -40,7 +40,7 @@ async def test_a_server_that_has_served_never_loaded_the_member_s_code(
 ) -> None:
     await server_process.start(PYTHONPROFILEIMPORTTIME="1")
     await converse(server_process, tmp_path)
-    server_process.stop()
+    await server_process.stop()
     log = server_process.log.read_text()
     loaded = {line.rpartition("|")[2].strip() for line in log.splitlines() if line.startswith("import time:")}
     assert "nightlight.mls.public_group" in loaded

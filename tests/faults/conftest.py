@@ -46,13 +46,15 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 async def friends(tmp_path: Path, data: Path, relay: Relay, settings: str) -> AsyncIterator[Friends]:
     """Mira and Tomas are online and share a room."""
-    with ServerProcess(data, settings, origin=relay.url).until_done() as server:
+    with ServerProcess(data, settings).until_done() as server:
         await server.start()
         async with relay.running(server.url):
-            mira = await newcomer(relay.url, MIRA, tmp_path)
+            mira = await newcomer(server.url, MIRA, tmp_path, through=relay.url)
             tomas = await newcomer(server.url, TOMAS, tmp_path)
             await befriend(mira, tomas)
             room = await share_room(mira, tomas)
-            yield Friends(server, relay, tmp_path, mira, tomas, room)
-            await mira.close()
-            await tomas.close()
+            friends = Friends(server, relay, tmp_path, mira, tomas, room)
+            yield friends
+            # A test may have opened them anew.
+            await friends.mira.close()
+            await friends.tomas.close()

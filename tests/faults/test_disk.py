@@ -13,7 +13,7 @@ import pytest
 
 from nightlight.client.events import MessageState
 from nightlight.errors import ProblemName
-from nightlight.protocol.messages import Refused, decode_server_frame
+from nightlight.protocol.messages import Refused, read_server_frame
 from tests.faults.conftest import Friends
 from tests.support.people import conversation, settled, texts
 from tests.support.server import ServerProcess
@@ -79,7 +79,7 @@ async def talk_through(trouble: AbstractContextManager[None], friends: Friends) 
     refused = asyncio.Event()
 
     def listen(frame: bytes) -> Sequence[bytes]:
-        answer = decode_server_frame(frame)
+        answer = read_server_frame(frame)
         if isinstance(answer, Refused) and answer.problem is ProblemName.UNAVAILABLE:
             refused.set()
         return [frame]
@@ -108,7 +108,7 @@ async def test_a_server_killed_with_a_full_disk_starts_again_and_has_everything(
     with full_disk(friends.server):
         for number in range(MESSAGES):
             await friends.mira.send(friends.room, f"{number} {LONG}")
-        friends.server.kill()
+        await friends.server.kill()
     await friends.server.start()
     await settled(friends.room, friends.mira, friends.tomas)
     assert len(texts(friends.tomas, friends.room)) == 1 + MESSAGES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightlight.protocol.messages import Goodbye, Refused, decode_server_frame
+from nightlight.protocol.messages import Goodbye, Refused, read_server_frame
 from tests.faults.conftest import Friends
 from tests.support.people import settled, texts, until
 
@@ -39,7 +39,7 @@ async def test_a_frame_over_the_limit_is_refused_and_the_server_goes_on(friends:
     answers: list[Refused | Goodbye] = []
 
     def listen(frame: bytes) -> list[bytes]:
-        answer = decode_server_frame(frame)
+        answer = read_server_frame(frame)
         if isinstance(answer, Refused | Goodbye):
             answers.append(answer)
         return [frame]

@@ -86,7 +86,7 @@ async def test_killing_server_and_clients_under_load_loses_and_doubles_nothing(
             await chance.choice(talkers).progress(chance.randint(1, MOST_BETWEEN_KILLS))
             victim = chance.choice([None, *talkers])
             if victim is None:
-                server_process.kill()
+                await server_process.kill()
                 await server_process.start()
             else:
                 await victim.end(signal.SIGKILL)

@@ -35,7 +35,7 @@ async def talk(friends: Friends) -> None:
         pytest.param(every(7, cut_before), faithful, id="submissions_lost"),
         pytest.param(every(7, cut_after), faithful, id="answers_lost"),
         pytest.param(faithful, every(9, cut_before), id="deliveries_cut_off"),
-        pytest.param(faithful, every(9, lost), id="deliveries_lost"),
+        pytest.param(faithful, every(25, lost), id="deliveries_lost"),
         pytest.param(every(7, cut_after), every(9, cut_before), id="both_ways_cut"),
     ],
 )

@@ -6,7 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from nightlight.client.events import Message, MessageState
+from nightlight.client.identity import new_store
 from nightlight.client.sdk import Client
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.transport import NetworkTransport
 from nightlight.protocol.ids import RoomUri, UserUri
 
 MIRA = UserUri("mimi://courier.example/u/mira")
@@ -34,21 +38,24 @@ def store_path(folder: Path, user: UserUri) -> Path:
     return folder / f"{user.rpartition('/')[2]}.store"
 
 
-async def newcomer(url: str, user: UserUri, folder: Path, *, receipts: bool = False) -> Client:
-    """``user`` has an account and a connected client."""
-    client = await Client.register(
-        url, user, store_path(folder, user), store_key=STORE_KEY, receipts=receipts, key_packages=KEY_PACKAGES
-    )
+async def newcomer(
+    url: str, user: UserUri, folder: Path, *, through: str | None = None, receipts: bool = False
+) -> Client:
+    """``user`` has an account at the server ``url`` and a connected client, which goes ``through`` a relay if named."""
+    surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES)
+    store = new_store(store_path(folder, user), STORE_KEY, url, user, surroundings)
+    client = Client(store, NetworkTransport(through or url), surroundings)
+    await client.publish()
     await client.connect()
     await client.wait_online()
     return client
 
 
-async def returning(user: UserUri, folder: Path, *, receipts: bool = False) -> Client:
+async def returning(user: UserUri, folder: Path, *, through: str | None = None, receipts: bool = False) -> Client:
     """The client of ``user``, opened again and connecting."""
-    client = await Client.open(
-        store_path(folder, user), store_key=STORE_KEY, receipts=receipts, key_packages=KEY_PACKAGES
-    )
+    surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES)
+    store = Store.open(store_path(folder, user), STORE_KEY, surroundings.random)
+    client = Client(store, NetworkTransport(through or store.identity().server_url), surroundings)
     await client.connect()
     return client
 

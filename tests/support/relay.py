@@ -101,14 +101,16 @@ class Relay:
     async def running(self, upstream: str) -> AsyncIterator["Relay"]:
         """The relay stands in front of ``upstream`` (``http://host:port``) inside."""
         self.upstream = upstream
-        config = uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="critical", lifespan="off")
+        config = uvicorn.Config(
+            self._app, host="127.0.0.1", port=self.port, interface="asgi3", lifespan="off", log_level="critical"
+        )
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
         await until(lambda: server.started, "the relay listens")
         try:
             yield self
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             await serving
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,11 +154,13 @@ class Relay:
             asyncio.create_task(self._upward(receive, upstream)),
             asyncio.create_task(self._downward(upstream, send)),
         ]
-        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-        for direction in directions:
-            direction.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
-        upstream.transport.abort()
+        try:
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for direction in directions:
+                direction.cancel()
+            upstream.transport.abort()
+            await asyncio.gather(*directions, upstream.wait_closed(), return_exceptions=True)
         with suppress(Exception):  # the client may have left first
             await send({"type": "websocket.close", "code": 1001})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-READY_TRIES = 600
+PATIENCE_S = 60.0
 TRY_EVERY_S = 0.05
 
 
@@ -28,8 +28,8 @@ def free_port() -> int:
 class ServerProcess:
     """``nightlight serve`` on one data folder and one port, over as many lives as a test needs."""
 
-    def __init__(self, data: Path, settings: str = "", *, origin: str | None = None) -> None:
-        """``settings`` is TOML that goes after ours. ``origin``: what clients sign in to, if not the server itself."""
+    def __init__(self, data: Path, settings: str = "") -> None:
+        """``settings`` is TOML that goes after ours."""
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,7 +38,6 @@ class ServerProcess:
         self._settings = data.parent / f"{data.name}.toml"
         self._settings.write_text(
             'hub = "mimi://hub.example"\n'
-            f'origin = "{origin or self.url}"\n'
             'providers = ["courier.example", "gallery.example", "ring.example"]\n'
             f"{settings}\n"
         )
@@ -53,7 +52,7 @@ class ServerProcess:
     def spawn(self, **environment: str) -> None:
         """The process runs; it may not answer yet. ``environment`` goes on top of ours."""
         assert self._process is None
-        command = [sys.executable, "-c", "from nightlight.cli.main import main; main()", "serve"]
+        command = [sys.executable, "-m", "nightlight.cli.main", "serve"]
         options = ["--settings", str(self._settings), "--data", str(self.data), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -64,30 +63,35 @@ class ServerProcess:
         """The server answers that it is ready."""
         self.spawn(**environment)
         async with httpx.AsyncClient(base_url=self.url) as http:
-            for _ in range(READY_TRIES):
+            for _ in range(int(PATIENCE_S / TRY_EVERY_S)):
                 assert self._process is not None
                 assert self._process.poll() is None, self.log.read_text()[-2000:]
                 try:
-                    if (await http.get("/health/ready")).is_success:
+                    if (await http.get("/ready")).is_success:
                         return
                 except httpx.TransportError:
                     pass
                 await asyncio.sleep(TRY_EVERY_S)
         raise AssertionError(self.log.read_text()[-2000:])
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """The process is gone as if the power had failed for it (SIGKILL)."""
-        self._end(signal.SIGKILL)
+        await self._end(signal.SIGKILL)
 
-    def stop(self) -> int:
+    async def stop(self) -> int:
         """The process ended by itself after SIGTERM; its exit status."""
-        return self._end(signal.SIGTERM)
+        return await self._end(signal.SIGTERM)
 
     async def died(self) -> int:
         """The exit status of a server that ends by itself, once it has."""
+        return await self._end(None)
+
+    async def _end(self, how: signal.Signals | None) -> int:
         process = self._process
         assert process is not None
-        status = await asyncio.to_thread(process.wait, 60)
+        if how is not None:
+            process.send_signal(how)
+        status = await asyncio.to_thread(process.wait, PATIENCE_S)
         self._process = None
         return status
 
@@ -96,17 +100,12 @@ class ServerProcess:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def _end(self, how: signal.Signals) -> int:
-        process, self._process = self._process, None
-        assert process is not None
-        process.send_signal(how)
-        return process.wait(60)
-
     @contextmanager
     def until_done(self) -> Iterator["ServerProcess"]:
         """Whatever happens inside, no process is left behind."""
         try:
             yield self
         finally:
-            if self.running:
-                self.kill()
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()

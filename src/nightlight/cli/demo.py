@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, examples
 from nightlight.cli.community import Community, Participant
-from nightlight.cli.demo_report import make_report, print_invitation, print_report
+from nightlight.cli.demo_report import loopback_bytes, make_report, print_invitation, print_report
 from nightlight.cli.demo_script import GROUPS, MESSAGES, PEOPLE, answer, friendships, sayings
 from nightlight.cli.faults import NOT_DONE
 from nightlight.cli.ledger import Ledger
@@ -51,8 +51,15 @@ async def _run(data: Path | None, *, once: bool, json: bool) -> int:
             stores = Path(folder) / "people"
             stores.mkdir()
             async with Community(server.url, stores, ledger, receipts=True) as community:
-                people, rooms = await _talk(community)
-                report = await asyncio.to_thread(make_report, server, ledger, people=len(people), rooms=rooms)
+                before, (people, rooms), after = loopback_bytes(), await _talk(community), loopback_bytes()
+                report = await asyncio.to_thread(
+                    make_report,
+                    server,
+                    ledger,
+                    people=len(people),
+                    rooms=rooms,
+                    wire_bytes=None if before is None or after is None else after - before,
+                )
                 if json:
                     print_json(report)
                 else:
@@ -88,11 +95,16 @@ async def _talk(community: Community) -> tuple[list[Participant], int]:
 
 async def _befriend(one: Participant, other: Participant) -> RoomUri:
     await one.befriend(other)
-    return await one.client.room_with(other.user)
+    room = await one.client.room_with(other.user)
+    await other.wait_joined(room)
+    return room
 
 
 async def _gather(group: Sequence[Participant]) -> RoomUri:
-    return await group[0].client.create_room([person.user for person in group[1:]])
+    founder, *others = group
+    room = await founder.client.create_room([person.user for person in others])
+    await asyncio.gather(*(person.wait_joined(room) for person in others))
+    return room
 
 
 async def _converse(
@@ -100,7 +112,6 @@ async def _converse(
 ) -> None:
     """One after the other says something; everybody else has seen and read it before the next."""
     for speaker, text in talk:
-        await speaker.wait_joined(room)
         listeners = [member for member in members if member is not speaker]
         sent = await speaker.say(room, text, listeners)
         for listener in listeners:
@@ -108,7 +119,6 @@ async def _converse(
             await listener.client.mark_read(room)
         said()
     for member in members:
-        await member.wait_joined(room)
         member.write_down_view(room)
 
 

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +34,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of it. ``wire_bytes``: what went over the loopback in the meantime, in both directions."""
+    """What came of it. ``wire_bytes``: what the loopback carried meanwhile; None where the system does not tell."""
 
     people: int
     apps: int
     rooms: int
     outcome: Outcome
-    wire_bytes: int
+    faults: Mapping[str, int]
+    wire_bytes: int | None
     held: Sequence[Held]
     evidence: Evidence
 
@@ -50,11 +51,20 @@ class Report:
         return self.outcome.faultless and not self.evidence.hits
 
 
-def make_report(server: LocalServer, ledger: Ledger, *, people: int, rooms: int) -> Report:
+def loopback_bytes() -> int | None:
+    """How many bytes the loopback has carried since the system started, headers included; Linux alone tells."""
+    try:
+        lines = Path("/proc/net/dev").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split(":")[1].split()[0]) for line in lines if line.lstrip().startswith("lo:")), None)
+
+
+def make_report(server: LocalServer, ledger: Ledger, *, people: int, rooms: int, wire_bytes: int | None) -> Report:
     """Both ends compared, and the running server searched."""
     evidence = search_server(server.data, server.pid, forms_of(VILLAGE), control=PEOPLE[-1].partition("@")[2])
     apps = len({provider_of(sent.sender) for sent in ledger.sent})
-    return Report(people, apps, rooms, ledger.outcome(), 0, _held(server), evidence)
+    return Report(people, apps, rooms, ledger.outcome(), ledger.faults, wire_bytes, _held(server), evidence)
 
 
 def _held(server: LocalServer) -> list[Held]:
@@ -75,19 +85,20 @@ def print_report(report: Report) -> None:
             ("people", f"{report.people} in {report.apps} apps, {report.rooms} rooms"),
             ("messages", f"{outcome.sent} sent, {outcome.delivered} deliveries, {outcome.lost} lost"),
             ("latency", f"p50 {outcome.p50_ms} ms, p99 {outcome.p99_ms} ms, from sending to showing"),
-            ("on the wire", f"{report.wire_bytes / 1e6:.1f} MB"),
+            ("on the wire", _megabytes(report.wire_bytes)),
+            *((f"rule {check}", f"broken {count} times") for check, count in report.faults.items()),
         ],
         title="What happened",
     )
     print_table(
         ("table", "rows", "what for"),
         ((h.table, h.rows, h.purpose) for h in report.held),
-        title="\nWhat the server holds",
+        title="What the server holds",
     )
     print_table(
-        ("searched", "MB", "texts found"),
-        ((place.name, f"{place.searched_bytes / 1e6:.1f}", place.hits) for place in evidence.places),
-        title=f"\nEvery message names {VILLAGE}. Looked for it as UTF-8, UTF-16, hex and base64",
+        ("searched", "", "texts found"),
+        ((place.name, _megabytes(place.searched_bytes), place.hits) for place in evidence.places),
+        title=f"Every message names {VILLAGE}: searched for it as UTF-8, UTF-16, hex and base64",
     )
     for place in evidence.unseen:
         print_line(f"Not searched: {place}")
@@ -108,6 +119,10 @@ def print_invitation(server: LocalServer, home: Path) -> None:
             )
         )
     )
+
+
+def _megabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 1e6:.1f} MB"
 
 
 def _command() -> str:

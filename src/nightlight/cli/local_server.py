@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,13 +20,13 @@ from nightlight.cli.faults import InputError
 from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import ProviderName
 from nightlight.protocol.messages import Directory
+from nightlight.server.main import DATABASE, DEMO_SETTINGS
 
 READY_SECONDS = 30
 STOP_SECONDS = 15
 POLL_SECONDS = 0.05
 READY = "/ready"
 LOG = "server.log"
-DATABASE = "nightlight.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ async def local_server(data: Path) -> AsyncIterator[LocalServer]:
     port = _free_port()
     with _new_log(data) as log:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "nightlight.cli.main", "serve", "--demo", "--data", str(data), "--port", str(port)),
+            *(sys.executable, "-m", "nightlight.cli.main", "serve"),
+            *("--settings", str(DEMO_SETTINGS), "--data", str(data), "--port", str(port)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -95,11 +96,10 @@ async def _wait_ready(server: LocalServer, process: asyncio.subprocess.Process) 
     deadline_s = time.monotonic() + READY_SECONDS
     async with httpx.AsyncClient(trust_env=False) as http:
         while process.returncode is None and time.monotonic() < deadline_s:
-            try:
+            with suppress(httpx.TransportError):
                 if (await http.get(f"{server.url}{READY}")).is_success:
                     return
-            except httpx.TransportError:
-                await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
     raise UnavailableError(f"the server did not start: {_last_line(server.log)}")
 
 

@@ -16,7 +16,7 @@ app = App(
     help="End-to-end encrypted messaging for families of apps.",
     help_epilogue=(
         "Exit codes: 0 done; 2 bad input, or refused; 1 the server cannot be reached, something unexpected, or a check "
-        "that failed; 130 interrupted; 143 told to end. NIGHTLIGHT_HOME, NIGHTLIGHT_AS and NIGHTLIGHT_SERVER stand in for the options."
+        "that failed; 130 interrupted; 143 told to end."
     ),
     help_format="plaintext",
     version=lambda: version("nightlight"),

@@ -30,13 +30,16 @@ def print_line(line: str) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> None:
-    """A table on standard output; cells are shown as they are, never read as markup."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    """A table on standard output, under a title; cells are shown as they are, never read as markup."""
+    console, columns = Console(), list(columns)
+    if title:
+        console.print(f"\n{title}", style="bold underline", highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns), header_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(neutralise(str(cell))) for cell in row))
-    Console().print(table)
+    console.print(table)
 
 
 def say(line: str) -> None:

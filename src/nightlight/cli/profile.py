@@ -22,11 +22,12 @@ from cyclopts import Parameter
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person, written
 from nightlight.client.sdk import Client
-from nightlight.errors import NightlightError
+from nightlight.errors import RefusedError
 from nightlight.protocol.ids import UserUri
 
 DEFAULT_HOME = Path("~/.local/share/nightlight")
 STORE_KEY_BYTES = 32
+PROFILE = "profile.json"
 Home = Annotated[Path, Parameter(env_var="NIGHTLIGHT_HOME", help="Folder of this machine's profiles.")]
 _SERVICE = "nightlight"
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
@@ -61,7 +62,7 @@ class Who:
     def _folder(self) -> Path:
         """The folder of the profile that is meant. Raises ``InputError``."""
         home = self.home.expanduser().absolute()
-        known = sorted(file.parent.name for file in home.glob("*/profile.json"))
+        known = sorted(file.parent.name for file in home.glob(f"*/{PROFILE}"))
         chosen = written(read_person(self.as_)) if self.as_ else None
         match [name for name in known if chosen in (None, name)]:
             case [name]:
@@ -80,48 +81,51 @@ DEFAULT_WHO = Who()
 async def create_profile(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> Client:
     """A new device of a new person, registered at the server, with its profile in ``home``.
 
-    Its store key is in ``key_file`` (made if it is not there) or in the keyring. Raises ``InputError``, and what
-    ``Client.register`` raises; then nothing of the profile is left.
+    Its store key is in ``key_file`` (made if it is not there) or in the keyring. After ``UnavailableError`` the same
+    call goes on where it was; after ``InputError`` or ``RefusedError`` nothing of the profile is left.
     """
     folder = _new_folder(home, user)
     try:
         key = _new_key(folder, key_file)
-        return await Client.register(server_url, user, folder / "store.db", store_key=key)
-    except NightlightError:
+        client = await Client.register(server_url, user, folder / "store.db", store_key=key)
+    except (InputError, RefusedError):
         shutil.rmtree(folder)
         raise
+    _write(folder, key_file)
+    return client
 
 
 def _new_folder(home: Path, user: UserUri) -> Path:
     folder = home.expanduser().absolute() / written(user)
-    try:
-        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True)
-    except FileExistsError:
-        raise InputError(f"{written(user)} is already registered in {home}") from None
+    if (folder / PROFILE).exists():
+        raise InputError(f"{written(user)} is already registered in {home}")
+    folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     return folder
 
 
 def _new_key(folder: Path, key_file: Path | None) -> bytes:
-    """The key of the profile's store, kept for next time."""
+    """The key of the profile's store, kept for next time; the same after an attempt that went wrong."""
     if key_file is not None:
         key_file = key_file.expanduser().absolute()
-        key = _read_key_file(key_file) if key_file.exists() else _write_key_file(key_file)
-    else:
-        key = secrets.token_bytes(STORE_KEY_BYTES)
-        try:
-            keyring.set_password(_SERVICE, str(folder), key.hex())
-        except keyring.errors.KeyringError:
-            raise InputError("this machine has no keyring to use; keep the key in a file: --key-file FILE") from None
-    profile = _Profile(key_file=None if key_file is None else str(key_file))
-    (folder / "profile.json").write_bytes(msgspec.json.encode(profile))
-    return key
+        return _read_key_file(key_file) if key_file.exists() else _write_key_file(key_file)
+    try:
+        key = keyring.get_password(_SERVICE, str(folder)) or secrets.token_hex(STORE_KEY_BYTES)
+        keyring.set_password(_SERVICE, str(folder), key)
+    except keyring.errors.KeyringError:
+        raise InputError("this machine has no keyring to use; keep the key in a file: --key-file FILE") from None
+    return bytes.fromhex(key)
+
+
+def _write(folder: Path, key_file: Path | None) -> None:
+    profile = _Profile(key_file=None if key_file is None else str(key_file.expanduser().absolute()))
+    (folder / PROFILE).write_bytes(msgspec.json.encode(profile))
 
 
 def _stored_key(folder: Path) -> bytes:
     try:
-        profile = msgspec.json.decode((folder / "profile.json").read_bytes(), type=_Profile)
+        profile = msgspec.json.decode((folder / PROFILE).read_bytes(), type=_Profile)
     except msgspec.DecodeError as error:
-        raise InputError(f"{folder / 'profile.json'}: {error}") from error
+        raise InputError(f"{folder / PROFILE}: {error}") from error
     if profile.key_file is not None:
         return _read_key_file(Path(profile.key_file))
     try:

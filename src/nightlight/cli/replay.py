@@ -6,7 +6,7 @@ import asyncio
 import resource
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,6 +72,10 @@ def replay(  # noqa: PLR0913  a command has as many options as it has
         say(f"Not searched: {place}")
     if not result.evidence.control_seen:
         say("The search did not find what it must find, so that it proves nothing about the texts.")
+    for check, count in sorted(result.faults.items()):
+        say(f"Rule {check} was broken {count} times.")
+    for problem, count in sorted(result.refusals.items()):
+        say(f"{count} messages were refused: {problem}.")
     if not json:
         print_table(
             ("searched", "MB", "texts found"),
@@ -89,6 +93,8 @@ class Result:
     rooms: int
     outcome: Outcome
     evidence: Evidence
+    faults: Mapping[str, int]
+    refusals: Mapping[str, int]
 
     @property
     def plaintext_found(self) -> int | None:
@@ -120,7 +126,7 @@ async def _run(lines: Sequence[TraceLine], canaries: Canaries, target: Target, i
                     await replay.register(await providers_of(url), run, joined)
                     rooms = await replay.play(done)
                     evidence = await asyncio.to_thread(search_server, data, pid, canaries.forms(), run)
-    return Result(people, rooms, ledger.outcome(), evidence)
+    return Result(people, rooms, ledger.outcome(), evidence, ledger.faults, ledger.refusals)
 
 
 @asynccontextmanager

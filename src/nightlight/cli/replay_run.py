@@ -88,7 +88,6 @@ class Replay:
         """``before``: the sender's previous step; ``above``: the room's."""
         sender, recipient = self._people[step.line.sender], self._people[step.line.recipient]
         room = await self._rooms[frozenset((step.line.sender, step.line.recipient))]
-        await sender.wait_joined(room)
         if before:
             await before.handed_over.wait()
         if above and above.line.sender != step.line.sender:

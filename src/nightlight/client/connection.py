@@ -24,7 +24,7 @@ from nightlight.errors import (
     VerificationError,
 )
 from nightlight.protocol.ids import RoomUri
-from nightlight.protocol.messages import ServerFrame
+from nightlight.protocol.messages import ClientFrame, ServerFrame
 
 MAX_FRAMES = 512
 """Frames that wait to be processed; more stay in the socket."""
@@ -101,9 +101,7 @@ class Connection:
             frames, self._frames = self._frames, []
             self._drained.set()
             device.run(device.session.receive(frames, now_ms))
-        if self._lost is not None:
-            await self._lose(self._lost)
-        due_ms = device.session.next_timer_ms()
+        due_ms = device.session.next_timer_ms(now_ms)
         if due_ms is not None and due_ms <= now_ms:
             device.run(device.session.tick(now_ms))
         if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self.online.is_set():
@@ -113,16 +111,19 @@ class Connection:
         while device.errands:
             await self._do(device.errands.pop(0))
             self._publish(now_ms)
-        if not self._frames and self._lost is None:
+        if self._lost is not None and not self._frames:
+            await self._lose(self._lost)
+        elif not self._frames:
             await self._sleep()
 
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
-        due = [self.device.session.next_timer_ms(), self._receipts_at_ms if self.online.is_set() else None]
+        now_ms = self._surroundings.monotonic_ms()
+        due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self.online.is_set() else None]
         times = [at for at in due if at is not None]
         timer = None
         if times:
-            wait_s = max(0, min(times) - self._surroundings.monotonic_ms()) / 1000
+            wait_s = max(0, min(times) - now_ms) / 1000
             timer = asyncio.get_running_loop().call_later(wait_s, self._awake.set)
         try:
             await self._awake.wait()
@@ -139,8 +140,7 @@ class Connection:
                     self._hub.forget_token()
                 await self._lose(reason)
             case SendFrame(frame):
-                if self._stream is not None:
-                    await self._stream.send(frame)
+                await self._send(frame)
             case Refresh(what):
                 self._chore(what)
             case Ask():
@@ -156,12 +156,21 @@ class Connection:
             self.device.record_fault(None, error.check, HUB)
             await self._lose("the server does not answer as it should")
         else:
+            self.device.session.opened(self._surroundings.monotonic_ms())
             self._reading = asyncio.create_task(self._read(self._stream))
+
+    async def _send(self, frame: ClientFrame) -> None:
+        if self._stream is not None and self._lost is None:
+            try:
+                await self._stream.send(frame)
+            except UnavailableError as error:
+                self._lost = error.reason
 
     async def _read(self, stream: Stream) -> None:
         try:
             while True:
-                self._frames.append(await stream.receive())
+                frame = await stream.receive()
+                self._frames.append(frame)
                 self._awake.set()
                 if len(self._frames) >= MAX_FRAMES:
                     self._drained.clear()
@@ -191,7 +200,7 @@ class Connection:
         if self.device.session.state in {ConnectionState.OFFLINE, ConnectionState.WAITING}:
             return
         random = int.from_bytes(self._surroundings.random(_RANDOM_BYTES), "big")
-        self.device.errands.clear()
+        self.device.errands = [errand for errand in self.device.errands if isinstance(errand, Refresh)]
         self.device.run(self.device.session.lost(self._surroundings.monotonic_ms(), reason, random))
 
     async def _begin_again(self, reason: str) -> None:

@@ -33,7 +33,7 @@ from nightlight.client.session import (
 )
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
-from nightlight.client.trust import LookUp, Trust
+from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
 from nightlight.errors import LocalProtocolError, ProblemName
 from nightlight.mls.group import MlsError
 from nightlight.protocol.franking import FrankingAgent
@@ -45,9 +45,10 @@ _ROOM_NAME_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the server what ``lookup`` names, and ``resume`` with these entries."""
+    """Ask the server what ``lookup`` names, and ``resume`` with these entries. ``asked``: before, for their sake."""
 
     lookup: LookUp
+    asked: Asked
     entries: dict[RoomUri, list[Entry]]
 
 
@@ -98,7 +99,7 @@ class Device:
 
     def resume(self, ask: Ask) -> None:
         """The server was asked: the entries are processed with what it said, or refused."""
-        self.run(self._process(ask.entries, asked=True))
+        self.run(self._process(ask.entries, ask.asked.including(ask.lookup)))
 
     def record_fault(self, room: RoomUri | None, check: str, culprit: str) -> None:
         """The fault is in the store, and told."""
@@ -109,11 +110,11 @@ class Device:
 
     # --- effects
 
-    def _process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool = False) -> list[Effect]:
+    def _process(self, entries: dict[RoomUri, list[Entry]], asked: Asked = NOTHING_ASKED) -> list[Effect]:
         try:
-            outcome = self._inbox.process(entries, asked=asked)
+            outcome = self._inbox.process(entries, asked)
         except LookUp as lookup:
-            self.errands.append(Ask(lookup, entries))
+            self.errands.append(Ask(lookup, asked, entries))
             return []
         return self._became(outcome)
 

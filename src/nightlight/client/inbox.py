@@ -21,7 +21,7 @@ from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, 
 from nightlight.client.session import Entry
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
-from nightlight.client.trust import LookUp, Trust
+from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
 from nightlight.mls.group import Application, Commit, Disposition, FatalError, Group, MlsError, disposition
 from nightlight.mls.group import Leaf as MlsLeaf
@@ -79,22 +79,23 @@ class Inbox:
         self._clock = surroundings.clock
         self._receipts = surroundings.receipts
         self._outcome = Outcome()
-        self._asked = False
+        self._asked = NOTHING_ASKED
 
-    def process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool = False) -> Outcome:
+    def process(self, entries: dict[RoomUri, list[Entry]], asked: Asked = NOTHING_ASKED) -> Outcome:
         """Every entry is processed and durable, each room's in the order given.
 
-        Raises ``LookUp`` when the server must be asked first, having changed nothing; not when ``asked``: then what
-        cannot be judged is refused. Raises ``StoreError``; ``UnavailableError`` while this machine's clock is wrong.
+        Raises ``LookUp`` when the server must be asked first, having changed nothing; not for what was ``asked``:
+        what cannot be judged then is refused. Raises ``StoreError``; ``UnavailableError`` while this machine's clock is
+        wrong.
         """
         try:
-            return self._process(entries, asked=asked)
+            return self._process(entries, asked)
         except FatalError:
             # The crate gave up on a group in the middle of a batch: one transaction each, so that one room is lost.
             outcome = Outcome()
             for room, entry in ((room, entry) for room, run in entries.items() for entry in run):
                 try:
-                    single = self._process({room: [entry]}, asked=asked)
+                    single = self._process({room: [entry]}, asked)
                 except FatalError as error:
                     single = self._give_up(room, entry, error)
                 outcome.events += single.events
@@ -104,7 +105,7 @@ class Inbox:
                     earlier.settled += single.rooms[room].settled
             return outcome
 
-    def _process(self, entries: dict[RoomUri, list[Entry]], *, asked: bool) -> Outcome:
+    def _process(self, entries: dict[RoomUri, list[Entry]], asked: Asked) -> Outcome:
         self._outcome, self._asked = Outcome(), asked
         with self._groups.transaction():
             for room, run in entries.items():
@@ -189,8 +190,8 @@ class Inbox:
             if isinstance(error, MlsError) and disposition(error) is Disposition.CLOCK:
                 raise UnavailableError("this machine's clock is wrong") from error
             refuse(error.check)
-        except LookUp:
-            if not self._asked:
+        except LookUp as lookup:
+            if not self._asked.covers(lookup):
                 raise
             refuse("NL-522")  # NL-522: the server knows the device list that a leaf is under
 
@@ -326,13 +327,13 @@ class Inbox:
         if group.group_id != room.encode():
             raise VerificationError("NL-523", "a welcome to another room than the hub says")
         agent = FrankingAgent.decode(group.franking_agent)
-        self._trust.check_agent(agent, asked=self._asked)
+        self._trust.check_agent(agent, asked=self._asked.directory)
         if entry.sender not in {leaf.device for leaf in self._check_members(group.members)}:
             raise VerificationError("NL-524", "a welcome by a device that is not in the room")
         return agent
 
     def _check_members(self, members: list[MlsLeaf]) -> list[Leaf]:
-        """Every leaf is of a device on its user's newest list, no device has two. Raises as ``Trust.check_leaf``."""
+        """Every leaf is of a device on its user's newest list. Raises as ``Trust.check_leaf``."""
         wanted: set[UserUri] = set()
         leaves: list[Leaf] = []
         for member in members:
@@ -342,8 +343,6 @@ class Inbox:
                 wanted |= lookup.users
         if wanted:
             raise LookUp(frozenset(wanted))
-        if len({leaf.device for leaf in leaves}) != len(leaves):
-            raise VerificationError("NL-525", "a device with two leaves")
         return leaves
 
     # --- consequences

@@ -30,6 +30,7 @@ from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport, Transport
 from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, UnavailableError
 from nightlight.protocol.codec import MAX_U64
+from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.messages import Contact, ContactAction
 from nightlight.protocol.safety_number import safety_number
@@ -290,6 +291,22 @@ class Client:
     def evidence(self, message_id: MessageId) -> Evidence | None:
         """The message exactly as it came, with the hub's frank, for the 60 days it is kept."""
         return self._store.evidence(message_id)
+
+    def verify(self, message_id: MessageId) -> None:
+        """The room's hub signed for this message's sender, room and time, which its content names too. No network.
+
+        That the frank is for exactly this content, only the hub can tell; it does so for a report. Raises
+        ``VerificationError``, ``RemoteProtocolError``; ``RefusedError`` (``not_found``) if the message is not kept.
+        """
+        message, evidence = self._store.message(message_id), self._store.evidence(message_id)
+        if message is None or evidence is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        room = self._store.room(message.room)
+        if room is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        data, frank, accepted_at_ms = evidence.application_data, evidence.frank, evidence.accepted_at_ms
+        kept = FrankedMessage(data, franking_tag(data), frank, message.sender, message.room, accepted_at_ms)
+        kept.verify(room.franking_key)
 
     def faults(self) -> list[FaultSeen]:
         """What broke a rule and was not shown, oldest first; the newest thousand."""

@@ -36,7 +36,7 @@ Entry = Accepted | Delivery | Removed
 FIRST_BACKOFF_MS = 500
 LONGEST_BACKOFF_MS = 60_000
 STALL_MS = 5_000
-"""How long a room may owe us an entry before we ask again, by connecting anew."""
+"""How long the hub may owe us an entry, an answer or its greeting before we ask again, by connecting anew."""
 MAX_AHEAD = 512
 """Entries of one room that wait for an earlier one."""
 
@@ -179,6 +179,8 @@ class _Room:
     refusals: int = 0
     asked_from: int | None = None
     """The place from which we asked again for what is missing; asking twice is no use."""
+    stalled_at_ms: int | None = None
+    """When we lose patience, if the hub owes us something."""
 
     @property
     def behind(self) -> bool:
@@ -194,7 +196,7 @@ class Session:
         self._rooms: dict[RoomUri, _Room] = {}
         self._attempts = 0
         self._retry_at_ms: int | None = None
-        self._stalled_at_ms: int | None = None
+        self._greeted_by_ms: int | None = None
 
     # --- what the store holds
 
@@ -235,6 +237,7 @@ class Session:
         state = self._rooms[room]
         moved = seq > (state.stored or 0)
         state.stored = max(seq, state.stored or 0)
+        state.released = max(state.released or 0, state.stored)
         if epoch != state.epoch:
             state.epoch, state.retry_at_ms, state.refusals = epoch, None, 0
         effects: list[Effect] = []
@@ -254,6 +257,10 @@ class Session:
         self._retry_at_ms = None
         return [self._move(Signal.STOP)]
 
+    def opened(self, now_ms: int) -> None:
+        """The stream is open, and Hello is sent."""
+        self._greeted_by_ms = now_ms + STALL_MS
+
     def lost(self, now_ms: int, reason: str, random: int) -> list[Effect]:
         """The stream ended or could not be opened. ``random``: 32 random bits, so that clients return apart."""
         self._forget_connection()
@@ -267,11 +274,16 @@ class Session:
         if self._retry_at_ms is not None:
             self._retry_at_ms, self._attempts = now_ms, 0
 
-    def next_timer_ms(self) -> int | None:
-        """When ``tick`` is due, or None."""
-        times = [room.retry_at_ms for room in self._rooms.values() if room.retry_at_ms is not None]
-        times += [at for at in (self._retry_at_ms, self._stalled_at_ms) if at is not None]
-        return min(times, default=None)
+    def next_timer_ms(self, now_ms: int) -> int | None:
+        """When ``tick`` is due, or None. From now on, time runs for whatever the hub owes us."""
+        times = [self._retry_at_ms, self._greeted_by_ms]
+        for state in self._rooms.values():
+            if not self._connected or not (state.flying or state.behind):
+                state.stalled_at_ms = None
+            elif state.stalled_at_ms is None:
+                state.stalled_at_ms = now_ms + STALL_MS
+            times += [state.retry_at_ms, state.stalled_at_ms]
+        return min((at for at in times if at is not None), default=None)
 
     def tick(self, now_ms: int) -> list[Effect]:
         """Whatever was due by ``now_ms`` is done."""
@@ -279,9 +291,9 @@ class Session:
         if self._retry_at_ms is not None and now_ms >= self._retry_at_ms:
             self._retry_at_ms = None
             effects += [self._move(Signal.TIMER), self._connect()]
-        if self._stalled_at_ms is not None and now_ms >= self._stalled_at_ms:
-            self._stalled_at_ms = None
-            effects += self._stalled()
+        if self._greeted_by_ms is not None and now_ms >= self._greeted_by_ms:
+            return [*effects, Disconnect("no greeting")]
+        effects += self._stalled(now_ms)
         for room, state in self._rooms.items():
             if state.retry_at_ms is not None and now_ms >= state.retry_at_ms:
                 state.retry_at_ms = None
@@ -298,14 +310,13 @@ class Session:
                     effects += self._arrive(frame, arrived)
                 case Refused():
                     effects += self._refused(frame, now_ms)
-                case Ready():
+                case Ready() if self.state is ConnectionState.CONNECTING:
                     effects += self._ready(frame)
                 case Wake(what):
                     effects.append(Refresh(what))
                 case Goodbye(reason):
                     effects.append(Disconnect(reason))
         arrived = {room: entries for room, entries in arrived.items() if entries}
-        self._watch(now_ms, progress=bool(arrived))
         if arrived:
             effects.append(Process(arrived))
         return [*effects, *self._caught_up()]
@@ -327,14 +338,16 @@ class Session:
         return Connect({room: state.stored for room, state in self._rooms.items() if state.stored is not None})
 
     def _forget_connection(self) -> None:
-        self._stalled_at_ms = None
+        self._greeted_by_ms = None
         for room, state in list(self._rooms.items()):
             state.flying, state.head, state.released, state.retry_at_ms = False, 0, state.stored, None
+            state.stalled_at_ms = None
             state.ahead.clear()
             if state.stored is None and state.asked_from is None:
                 del self._rooms[room]
 
     def _ready(self, frame: Ready) -> list[Effect]:
+        self._greeted_by_ms = None
         for uri, head in frame.heads.items():
             self._room(RoomUri(uri)).head = head
         effects: list[Effect] = [self._move(Signal.READY)]
@@ -363,7 +376,7 @@ class Session:
             state.released = entry.seq - 1
             state.ahead = {seq: later for seq, later in state.ahead.items() if seq > entry.seq}
         if state.released is not None and entry.seq <= state.released:
-            if isinstance(entry, Removed) or _answers(entry, state):
+            if isinstance(entry, Removed) or (entry.seq <= (state.stored or 0) and _answers(entry, state)):
                 arrived.setdefault(room, []).append(entry)
             return []
         if len(state.ahead) >= MAX_AHEAD and entry.seq != (state.released or 0) + 1:
@@ -372,45 +385,42 @@ class Session:
         _release(state, arrived.setdefault(room, []))
         return []
 
-    def _stalled(self) -> list[Effect]:
-        """Ask again for what is missing; where that was tried, go on without it."""
+    def _stalled(self, now_ms: int) -> list[Effect]:
+        """What is missing is asked for again; where that was tried, the room goes on without it."""
         effects: list[Effect] = []
         skipped: dict[RoomUri, list[Entry]] = {}
         for room, state in self._rooms.items():
-            if not state.behind:
+            if state.stalled_at_ms is None or now_ms < state.stalled_at_ms:
                 continue
-            if state.asked_from != (state.released or 0):
+            state.stalled_at_ms = None
+            if not state.behind or state.asked_from != (state.released or 0):
                 state.asked_from = state.released or 0
-                continue
+                return [Disconnect("the server does not answer")]
             effects.append(TellFault(room, "NL-501"))  # NL-501: a room's log is contiguous
-            state.head = state.asked_from
             if state.ahead:
                 state.released = min(state.ahead) - 1
                 _release(state, skipped.setdefault(room, []))
+            else:
+                state.head = state.asked_from
         if skipped:
-            return [*effects, Process(skipped)]
-        return [*effects, *self._caught_up()] if effects else [Disconnect("an entry is missing")]
-
-    def _watch(self, now_ms: int, *, progress: bool) -> None:
-        """While something is missing, time runs; with every progress it starts anew."""
-        if not self._connected or not any(state.behind for state in self._rooms.values()):
-            self._stalled_at_ms = None
-        elif progress or self._stalled_at_ms is None:
-            self._stalled_at_ms = now_ms + STALL_MS
+            effects.append(Process(skipped))
+        return [*effects, *self._caught_up()]
 
     def _refused(self, frame: Refused, now_ms: int) -> list[Effect]:
         if frame.problem is ProblemName.UNAUTHENTICATED:
             return [Disconnect("unauthenticated", forget_token=True)]
         for room, state in self._rooms.items():
             if state.flying and state.queue[0].submission_id == frame.submission_id:
-                state.flying = False
+                state.flying, state.stalled_at_ms = False, None
                 if frame.problem not in _TEMPORARY:
                     return [Fail(room, state.queue[0].submission_id, frame.problem)]
-                state.wanted_epoch = frame.epoch or 0
-                if frame.problem is not ProblemName.WRONG_EPOCH or state.wanted_epoch <= state.epoch:
-                    wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
-                    state.refusals += 1
-                    state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
+                if frame.problem is ProblemName.WRONG_EPOCH:
+                    state.wanted_epoch = frame.epoch or 0
+                    if state.queue[0].epoch != state.epoch or state.wanted_epoch > state.epoch:
+                        return self._next(room, state)
+                wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
+                state.refusals += 1
+                state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
                 return []
         return []
 
@@ -430,7 +440,7 @@ class Session:
         first = state.queue[0]
         if first.epoch != state.epoch:
             return [Build(room, first.submission_id)]
-        state.flying = True
+        state.flying, state.stalled_at_ms = True, None
         return [Submit(room, first.submission_id)]
 
 
@@ -439,7 +449,7 @@ def _release(state: _Room, into: list[Entry]) -> None:
     while state.released is not None and (entry := state.ahead.pop(state.released + 1, None)) is not None:
         into.append(entry)
         state.released += 1
-        state.asked_from = None
+        state.asked_from = state.stalled_at_ms = None
 
 
 def _begins(entry: Entry) -> bool:

@@ -184,7 +184,8 @@ class Store:
 
     def mls_entries(self, scope: bytes) -> list[tuple[bytes, bytes]]:
         """Every entry whose key starts with ``scope``."""
-        end = (int.from_bytes(scope, "big") + 1).to_bytes(len(scope), "big")
+        stem = scope.rstrip(b"\xff")
+        end = stem[:-1] + bytes([stem[-1] + 1])
         return self._rows("SELECT key, value FROM mls WHERE key >= ? AND key < ?", (scope, end))
 
     def write_mls(self, writes: Iterable[Write]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -16,6 +17,25 @@ from nightlight.protocol.ids import TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Directory, UserDevices
 
 Clock = Callable[[], TimestampMs]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the server was asked before some entries are judged: these users' device lists, and the directory."""
+
+    users: frozenset[UserUri] = frozenset()
+    directory: bool = False
+
+    def covers(self, lookup: LookUp) -> bool:
+        """Whether all of ``lookup`` was asked already."""
+        return lookup.users <= self.users and self.directory >= lookup.directory
+
+    def including(self, lookup: LookUp) -> Asked:
+        """The same and ``lookup``."""
+        return Asked(self.users | lookup.users, self.directory or lookup.directory)
+
+
+NOTHING_ASKED = Asked()
 
 
 class LookUp(Exception):  # noqa: N818 - not an error: what to ask the server before trying again
@@ -48,8 +68,8 @@ class Trust:
     def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
         """The device list that the server gave for ``user`` is pinned.
 
-        Raises ``RemoteProtocolError`` and ``VerificationError`` as ``SignedDeviceList.verify`` (NL-314 is a new person);
-        NL-531 when it is somebody else's.
+        Raises what ``SignedDeviceList.verify`` does (NL-314 is a new person), and ``VerificationError``
+        NL-531 when it is the list of somebody else.
         """
         if devices.user != user:
             raise VerificationError("NL-531", "the device list of somebody else")

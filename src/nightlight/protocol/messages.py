@@ -137,7 +137,7 @@ class Wake(Struct, frozen=True, array_like=True, tag="wake"):
 
 
 class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
-    """The server is closing this connection, and why: ``stopping``, ``slow`` or ``replaced``."""
+    """The server is closing this connection, and why: ``stopping``, ``replaced`` or ``revoked``."""
 
     reason: str
 

@@ -1,0 +1,157 @@
+"""Users, their devices, sessions and key packages, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
+from nightlight.server.adapters.sql.tables import accounts, devices, key_packages, sessions, used_nonces
+from nightlight.server.ports.delivery import Account, Caller, Device, StoredKeyPackage
+
+_ACCOUNT = (
+    accounts.c.user,
+    accounts.c.user_id,
+    accounts.c.account_key,
+    accounts.c.list_version,
+    accounts.c.device_list,
+    accounts.c.listed_at_ms,
+)
+_DEVICE = (devices.c.device, devices.c.device_id, devices.c.session_key, devices.c.revoked_at_ms)
+
+
+class SqlAccounts:
+    """``ports.delivery.Accounts`` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Works within the connection's transaction."""
+        self._connection = connection
+
+    async def add(self, account: Account, device: DeviceUri, session_key: bytes) -> None:
+        """As the port says."""
+        user_id = self._connection.execute(
+            insert(accounts)
+            .values(
+                user=account.user,
+                account_key=account.account_key,
+                list_version=account.list_version,
+                device_list=account.device_list,
+                listed_at_ms=account.listed_at_ms,
+                created_at_ms=account.listed_at_ms,
+            )
+            .returning(accounts.c.user_id)
+        ).scalar_one()
+        self._connection.execute(
+            insert(devices).values(
+                device=device,
+                user_id=user_id,
+                session_key=session_key,
+                added_at_ms=account.listed_at_ms,
+            )
+        )
+
+    async def of(self, user: UserUri) -> Account | None:
+        """As the port says."""
+        row = self._connection.execute(select(*_ACCOUNT).where(accounts.c.user == user)).one_or_none()
+        return None if row is None else Account(*row)
+
+    async def devices(self, user_id: int) -> list[Device]:
+        """As the port says."""
+        found = select(*_DEVICE).where(devices.c.user_id == user_id).order_by(devices.c.device_id)
+        return [_device(*row) for row in self._connection.execute(found)]
+
+    async def device(self, device: DeviceUri) -> Device | None:
+        """As the port says."""
+        row = self._connection.execute(select(*_DEVICE).where(devices.c.device == device)).one_or_none()
+        return None if row is None else _device(*row)
+
+    async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
+        """As the port says."""
+        self._connection.execute(
+            update(accounts)
+            .where(accounts.c.user_id == account.user_id)
+            .values(
+                list_version=account.list_version,
+                device_list=account.device_list,
+                listed_at_ms=account.listed_at_ms,
+            )
+        )
+        gone = devices.c.device_id.in_(revoked)
+        self._connection.execute(update(devices).where(gone).values(revoked_at_ms=account.listed_at_ms))
+        self._connection.execute(delete(sessions).where(sessions.c.device_id.in_(revoked)))
+        self._connection.execute(delete(key_packages).where(key_packages.c.device_id.in_(revoked)))
+
+    async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
+        """As the port says."""
+        spent = upsert(used_nonces).values(nonce=nonce, expires_at_ms=expires_at_ms).on_conflict_do_nothing()
+        return self._connection.execute(spent).rowcount == 1
+
+    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs) -> None:
+        """As the port says."""
+        self._connection.execute(
+            insert(sessions).values(token_hash=token_hash, device_id=device_id, expires_at_ms=expires_at_ms)
+        )
+
+    async def caller(self, token_hash: bytes, now_ms: TimestampMs) -> Caller | None:
+        """As the port says."""
+        row = self._connection.execute(
+            select(devices.c.device, devices.c.device_id, accounts.c.user, accounts.c.user_id)
+            .select_from(sessions.join(devices).join(accounts))
+            .where(
+                sessions.c.token_hash == token_hash,
+                sessions.c.expires_at_ms > now_ms,
+                devices.c.revoked_at_ms.is_(None),
+            )
+        ).one_or_none()
+        return None if row is None else Caller(*row)
+
+    async def add_key_packages(self, device_id: int, packages: Sequence[StoredKeyPackage]) -> None:
+        """As the port says."""
+        if any(package.last_resort for package in packages):
+            self._connection.execute(
+                delete(key_packages).where(key_packages.c.device_id == device_id, key_packages.c.last_resort)
+            )
+        if packages:
+            self._connection.execute(
+                upsert(key_packages).on_conflict_do_nothing(),
+                [
+                    {
+                        "device_id": device_id,
+                        "last_resort": package.last_resort,
+                        "reference": package.reference,
+                        "message": package.message,
+                        "expires_at_ms": package.expires_at_ms,
+                    }
+                    for package in packages
+                ],
+            )
+
+    async def key_package_count(self, device_id: int, now_ms: TimestampMs) -> tuple[int, bool]:
+        """As the port says."""
+        rows = self._connection.execute(
+            select(key_packages.c.last_resort, func.count())
+            .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
+            .group_by(key_packages.c.last_resort)
+        )
+        counts = {bool(last_resort): int(count) for last_resort, count in rows}
+        return counts.get(False, 0), counts.get(True, 0) > 0
+
+    async def claim_key_package(self, device_id: int, now_ms: TimestampMs) -> bytes | None:
+        """As the port says."""
+        row = self._connection.execute(
+            select(key_packages.c.key_package_id, key_packages.c.message, key_packages.c.last_resort)
+            .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
+            .order_by(key_packages.c.last_resort, key_packages.c.key_package_id)
+            .limit(1)
+        ).one_or_none()
+        if row is None:
+            return None
+        if not row.last_resort:
+            self._connection.execute(delete(key_packages).where(key_packages.c.key_package_id == row.key_package_id))
+        return bytes(row.message)
+
+
+def _device(device: str, device_id: int, session_key: bytes, revoked_at_ms: int | None) -> Device:
+    return Device(DeviceUri(device), device_id, session_key, revoked_at_ms is not None)

@@ -1,0 +1,70 @@
+"""What makes a device list acceptable to the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, VerificationError
+from nightlight.protocol.credential import DeviceList, Leaf, SignedDeviceList, verify_leaf
+from nightlight.protocol.ids import DeviceUri, ProviderName, TimestampMs, UserUri, provider_of, user_of
+
+_NOT_NEXT = {"NL-315", "NL-316"}
+
+
+def check_handle(user: UserUri, device: DeviceUri, providers: Collection[ProviderName]) -> None:
+    """``user`` may register here, with ``device``.
+
+    Raises ``RefusedError`` ``not_found`` NL-440 (an app that is not ours), ``malformed`` NL-441 (another's device).
+    """
+    if provider_of(user) not in providers:
+        raise RefusedError(ProblemName.NOT_FOUND)  # NL-440
+    if user_of(device) != user:
+        raise RefusedError(ProblemName.MALFORMED)  # NL-441
+
+
+def first_list(data: bytes, user: UserUri, device: DeviceUri, account_key: bytes, now_ms: TimestampMs) -> DeviceList:
+    """The verified list with which ``user`` begins. Raises ``RefusedError`` ``malformed`` NL-442, NL-443."""
+    listed = _verify(data, user, account_key, now_ms)
+    if listed.version != 1 or [entry.uri for entry in listed.devices] != [device]:
+        raise RefusedError(ProblemName.MALFORMED)  # NL-443
+    return listed
+
+
+def next_list(data: bytes, known: DeviceList, now_ms: TimestampMs) -> DeviceList:
+    """The verified list that follows ``known``, or ``known`` itself once more.
+
+    Raises ``RefusedError``: ``malformed`` NL-442 (a signature, a device, an expiry); ``stale_device_list`` NL-444 (it
+    does not follow the newest); ``not_allowed`` NL-445 (a device that has not been linked).
+    """
+    listed = _verify(data, known.user, known.account_key, now_ms, known)
+    if listed.version > known.version + 1:
+        raise RefusedError(ProblemName.STALE_DEVICE_LIST)  # NL-444
+    if not {entry.uri for entry in listed.devices} <= {entry.uri for entry in known.devices}:
+        raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-445
+    return listed
+
+
+def stored_list(data: bytes, user: UserUri, account_key: bytes, listed_at_ms: TimestampMs) -> DeviceList:
+    """A list that was verified when it came, at ``listed_at_ms``; it may have expired since."""
+    return SignedDeviceList.decode(data).verify(user, account_key, listed_at_ms)
+
+
+def vouched_leaf(credential: bytes, signature_key: bytes, listed: DeviceList, now_ms: TimestampMs) -> Leaf | None:
+    """The leaf, if ``listed``, its user's newest list, has not expired and stands for it."""
+    if listed.expires_at_ms <= now_ms:
+        return None
+    try:
+        return verify_leaf(credential, signature_key, listed)
+    except (RemoteProtocolError, VerificationError):
+        return None
+
+
+def _verify(
+    data: bytes, user: UserUri, account_key: bytes, now_ms: TimestampMs, known: DeviceList | None = None
+) -> DeviceList:
+    try:
+        return SignedDeviceList.decode(data).verify(user, account_key, now_ms, known=known)
+    except VerificationError as error:
+        if error.check in _NOT_NEXT:
+            raise RefusedError(ProblemName.STALE_DEVICE_LIST) from error  # NL-444
+        raise RefusedError(ProblemName.MALFORMED) from error  # NL-442

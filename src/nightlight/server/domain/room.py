@@ -1,0 +1,131 @@
+"""What the hub holds of a room, and the rules for what may enter its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.protocol.codec import PrivateMessageHeader
+from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A device in a room. ``joined_seq``: the entry with which it came, the first that it sees."""
+
+    device: DeviceUri
+    device_id: int
+    user: UserUri
+    joined_seq: int
+
+
+@dataclass(slots=True)
+class RoomState:
+    """A room as the hub knows it. ``members`` is replaced, never changed: who reads an old one reads it whole.
+
+    ``head``: the last sequence number in the log, 0 for an empty one. ``severed``: it is a room of two users, one of
+    whom blocks the other.
+    """
+
+    room: RoomUri
+    room_id: int
+    creator: UserUri
+    epoch: int
+    head: int
+    last_accepted_at_ms: TimestampMs
+    severed: bool
+    members: Mapping[DeviceUri, Member] = field(default_factory=dict)
+    group_id: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The MLS group is named by the room's URI."""
+        self.group_id = self.room.encode()
+
+    def accept_time(self, now_ms: TimestampMs) -> TimestampMs:
+        """The time of the next entry: now, yet later than every entry before it, even where the clock jumped back."""
+        last = self.last_accepted_at_ms
+        taken = now_ms if now_ms > last else TimestampMs(last + 1)
+        self.last_accepted_at_ms = taken
+        return taken
+
+
+def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
+    """The room, in whose log ``device`` may put something.
+
+    Raises ``RefusedError`` ``not_found``, which tells nobody the reason: there is no such room, or the device is not
+    in it (NL-410); it is a room of two of whom one blocks the other (NL-411).
+    """
+    if state is None or device not in state.members:
+        raise RefusedError(ProblemName.NOT_FOUND)  # NL-410
+    if state.severed:
+        raise RefusedError(ProblemName.NOT_FOUND)  # NL-411
+    return state
+
+
+def check_size(message: bytes, bytes_max: int) -> None:
+    """Raises ``RefusedError`` ``too_large`` NL-403."""
+    if len(message) > bytes_max:
+        raise RefusedError(ProblemName.TOO_LARGE)  # NL-403
+
+
+def check_header(state: RoomState, header: PrivateMessageHeader) -> None:
+    """A message with ``header`` is of the room's group, and of its epoch.
+
+    Raises ``RefusedError`` ``malformed`` NL-412, ``wrong_epoch`` NL-413.
+    """
+    if header.group_id != state.group_id:
+        raise RefusedError(ProblemName.MALFORMED)  # NL-412
+    if header.epoch != state.epoch:
+        raise RefusedError(ProblemName.WRONG_EPOCH, epoch=state.epoch)  # NL-413
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A leaf that a commit adds. ``vouched``: its credential stands in its user's newest device list."""
+
+    device: DeviceUri
+    user: UserUri
+    vouched: bool
+    connected: bool
+    """The committer's user has this user as an accepted contact, and neither blocks the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A leaf that a commit removes. ``revoked``: its user's newest device list no longer names it."""
+
+    device: DeviceUri
+    user: UserUri
+    revoked: bool
+
+
+def check_membership(
+    state: RoomState,
+    committer: Member,
+    added: list[Newcomer],
+    removed: list[Departure],
+    members_max: int,
+) -> None:
+    """The membership that a commit leaves behind is one that its committer may make.
+
+    Anyone may bring in their own devices and their contacts; the room's creator may remove anyone, everybody their
+    own devices, and everybody a device that its user has revoked.
+
+    Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (removing); ``invalid_commit`` NL-425
+    (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427.
+    """
+    for newcomer in added:
+        if newcomer.user != committer.user and not newcomer.connected:
+            raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-424
+        if not newcomer.vouched:
+            raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-425
+    gone = {departure.device for departure in removed}
+    present = [device for device in state.members if device not in gone] + [newcomer.device for newcomer in added]
+    if len(set(present)) != len(present):
+        raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-426
+    if len(present) > members_max:
+        raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
+    for departure in removed:
+        if not (departure.revoked or committer.user in (departure.user, state.creator)):
+            raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-428

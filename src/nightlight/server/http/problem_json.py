@@ -1,0 +1,74 @@
+"""Failures as ``application/problem+json``: the one place where an exception becomes something a person sees.
+
+Source: RFC 9457 "Problem Details for HTTP APIs".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+from msgspec import UNSET, Struct, UnsetType
+
+from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
+
+_TYPE = "/problems/"
+_MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {
+    401: ProblemName.UNAUTHENTICATED,
+    403: ProblemName.NOT_ALLOWED,
+    404: ProblemName.NOT_FOUND,
+    405: ProblemName.METHOD_NOT_ALLOWED,
+    413: ProblemName.TOO_LARGE,
+    429: ProblemName.TOO_MANY,
+}
+_CLIENT_ERRORS = range(400, 500)
+
+_log = structlog.get_logger()
+
+
+class ProblemBody(Struct, frozen=True):
+    """What every failure looks like. ``type`` ends in the problem's name."""
+
+    type: str
+    title: str
+    status: int
+    epoch: int | UnsetType = UNSET
+
+
+def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The answer to ``request``, which failed with ``error``. Only what the table names gets out."""
+    name, epoch, headers = ProblemName.INTERNAL, None, {}
+    match error:
+        case RefusedError():
+            name, epoch = error.problem, error.epoch
+        case RemoteProtocolError():
+            name = ProblemName.MALFORMED
+        case UnavailableError():
+            name, headers = ProblemName.UNAVAILABLE, {"retry-after": str(error.retry_after_s)}
+            _log.warning("unavailable", reason=error.reason)
+        case HTTPException(status_code=status):
+            name = _BY_STATUS.get(status, ProblemName.MALFORMED if status in _CLIENT_ERRORS else ProblemName.INTERNAL)
+            headers = {key: value for key, value in (error.headers or {}).items() if key.lower() == "allow"}
+    if name is ProblemName.INTERNAL:
+        _log.error("internal error", route=request.scope.get("path_template"), **where(error))
+    problem = PROBLEMS[name]
+    body = ProblemBody(_TYPE + name.value, problem.title, problem.status, UNSET if epoch is None else epoch)
+    return Response(
+        msgspec.json.encode(body),
+        status_code=problem.status,
+        headers=headers,
+        media_type=_MEDIA_TYPE if request.scope["method"] != "HEAD" else MediaType.TEXT,
+    )
+
+
+def where(error: BaseException) -> dict[str, object]:
+    """Class and place of a bug, for the log; never its text, which may quote what it met."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = None if trace is None else f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+    return {"error": type(error).__name__, "place": place}

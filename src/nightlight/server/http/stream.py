@@ -1,0 +1,229 @@
+"""The WebSocket ``/v1/stream``: frames in, frames out.
+
+A plain ASGI application: what a framework would do for each message is what this one must not spend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError
+from nightlight.protocol.ids import RoomUri
+from nightlight.protocol.messages import (
+    Acknowledge,
+    Hello,
+    Ready,
+    Refused,
+    SubmitCommit,
+    SubmitMessage,
+    encode_frame,
+    read_client_frame,
+)
+from nightlight.server.http.connection import Connection, Connections
+from nightlight.server.ports.delivery import Caller
+from nightlight.server.services.authentication import Authentication
+from nightlight.server.services.delivery import DeliveryService, Submission
+from nightlight.server.services.log import LogFrame, LogService
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+_CLOSE_NORMAL = 1000
+_CLOSE_POLICY = 1008
+_CLOSE_STOPPING = 1012
+_PAGE_BYTES = 262_144
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What one connection may do. Sizes in bytes."""
+
+    frame_bytes_max: int
+    outbox_bytes_max: int
+    unanswered_max: int
+    submissions_per_second: int
+    submissions_burst: int
+    hello_seconds: int
+
+
+class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
+    """The other side is gone."""
+
+
+class Stream:
+    """The application behind ``/v1/stream``."""
+
+    def __init__(
+        self,
+        authentication: Authentication,
+        delivery: DeliveryService,
+        log: LogService,
+        connections: Connections,
+        limits: StreamLimits,
+    ) -> None:
+        """Everyone who connects is in ``connections`` while they are."""
+        self._authentication = authentication
+        self._delivery = delivery
+        self._log = log
+        self._connections = connections
+        self._limits = limits
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Those connected are told goodbye, and nobody is let in."""
+        self._stopping = True
+        self._connections.end_all("stopping")
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """One connection, from handshake to end."""
+        del scope
+        await receive()
+        if self._stopping:
+            await send({"type": "websocket.close", "code": _CLOSE_STOPPING})
+            return
+        await send({"type": "websocket.accept"})
+        code = _CLOSE_NORMAL
+        try:
+            code = await self._converse(_frames_from(receive), _frames_to(send))
+        except (Disconnected, OSError):
+            return
+        with suppress(Exception):  # the socket may be gone by now
+            await send({"type": "websocket.close", "code": code})
+
+    async def _converse(self, receive: Callable[[], Awaitable[bytes]], send: Callable[[bytes], Awaitable[None]]) -> int:
+        try:
+            async with asyncio.timeout(self._limits.hello_seconds):
+                caller, hello = await self._hello(await receive())
+        except (RefusedError, RemoteProtocolError, UnavailableError, TimeoutError) as error:
+            await send(encode_frame(Refused(None, _problem_of(error))))
+            return _CLOSE_POLICY
+        connection = Connection(caller, outbox_bytes_max=self._limits.outbox_bytes_max)
+        self._connections.add(connection)
+        try:
+            await self._continue(connection, hello)
+            return await self._both_ways(connection, receive, send)
+        finally:
+            self._connections.remove(connection)
+
+    async def _hello(self, data: bytes) -> tuple[Caller, Hello]:
+        """Raises ``RefusedError`` ``unauthenticated``, also NL-400 for another frame than ``Hello``."""
+        frame = self._read(data)
+        if not isinstance(frame, Hello):
+            raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-400
+        return await self._authentication.authenticate(frame.token), frame
+
+    async def _continue(self, connection: Connection, hello: Hello) -> None:
+        """The device goes on in each room where it says it stands, within what there is."""
+        heads: dict[str, int] = {}
+        for stay in await self._log.stays(connection.caller):
+            told = max(stay.joined_seq - 1, min(hello.cursors.get(stay.room, 0), stay.end))
+            if stay.left_seq is None:
+                heads[stay.room] = stay.head
+            if told > stay.cursor:
+                self._log.acknowledge(connection.caller, stay.room, told)
+            connection.behind(stay.room, stay.end, told=told)
+        connection.tell(Ready(connection.caller.device, heads))
+
+    async def _both_ways(
+        self, connection: Connection, receive: Callable[[], Awaitable[bytes]], send: Callable[[bytes], Awaitable[None]]
+    ) -> int:
+        async def read_log(room: RoomUri, after: int) -> list[LogFrame]:
+            return await self._log.read(connection.caller, room, after, _PAGE_BYTES)
+
+        writing = asyncio.create_task(connection.write(send, read_log))
+        reading = asyncio.create_task(self._listen(connection, receive))
+        try:
+            await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, reading):
+                task.cancel()
+            results = await asyncio.gather(writing, reading, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, Disconnected | OSError):
+                raise result
+        return _CLOSE_STOPPING if self._stopping else _CLOSE_NORMAL
+
+    async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
+        """Takes in frames until the device is gone; a bad frame is refused and changes nothing."""
+        allowance = _Allowance(self._limits.submissions_per_second, self._limits.submissions_burst)
+        while True:
+            try:
+                frame = self._read(await receive())
+            except (RefusedError, RemoteProtocolError) as error:
+                connection.tell(Refused(None, _problem_of(error)))
+                continue
+            if isinstance(frame, Acknowledge):
+                self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
+            elif isinstance(frame, Hello):
+                connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
+            elif wait_ms := allowance.take():
+                refusal = Refused(frame.submission_id, ProblemName.TOO_MANY, retry_after_ms=wait_ms)  # NL-404
+                connection.tell(refusal)
+            else:
+                self._delivery.submit(Submission(connection.caller, frame, connection.answer))
+                await connection.submitted(self._limits.unanswered_max)
+
+    def _read(self, data: bytes) -> Hello | SubmitMessage | SubmitCommit | Acknowledge:
+        """Raises ``RefusedError`` ``too_large`` NL-401; ``RemoteProtocolError``."""
+        if len(data) > self._limits.frame_bytes_max:
+            raise RefusedError(ProblemName.TOO_LARGE)  # NL-401
+        return read_client_frame(data)
+
+
+class _Allowance:
+    """How much one connection may still submit: a bucket that fills steadily."""
+
+    __slots__ = ("_burst", "_clock", "_counted_at", "_left", "_per_second")
+
+    def __init__(self, per_second: int, burst: int) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._per_second = per_second
+        self._burst = burst
+        self._left = float(burst)
+        self._counted_at = self._clock()
+
+    def take(self) -> int:
+        """0 and one is taken; or, in ms, after how long to ask again."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._counted_at) * self._per_second)
+        self._counted_at = now
+        if self._left < 1:
+            return int(1_000 * (1 - self._left) / self._per_second) + 1
+        self._left -= 1
+        return 0
+
+
+def _frames_from(receive: Receive) -> Callable[[], Awaitable[bytes]]:
+    async def receive_frame() -> bytes:
+        event = await receive()
+        if event["type"] != "websocket.receive":
+            raise Disconnected
+        return event.get("bytes") or (event.get("text") or "").encode()
+
+    return receive_frame
+
+
+def _frames_to(send: Send) -> Callable[[bytes], Awaitable[None]]:
+    async def send_frame(data: bytes) -> None:
+        await send({"type": "websocket.send", "bytes": data})
+
+    return send_frame
+
+
+def _problem_of(error: Exception) -> ProblemName:
+    if isinstance(error, RefusedError):
+        return error.problem
+    if isinstance(error, UnavailableError):
+        return ProblemName.UNAVAILABLE
+    if isinstance(error, TimeoutError):
+        return ProblemName.UNAUTHENTICATED
+    return ProblemName.MALFORMED

@@ -1,0 +1,162 @@
+"""HTTP for people's clients: each handler decodes, calls one service, encodes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Router, get, post, put
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
+
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.protocol.messages import (
+    Challenge,
+    ChallengeRequest,
+    ClaimedKeyPackages,
+    Contact,
+    ContactAction,
+    ContactTarget,
+    DeviceListUpdate,
+    KeyPackageClaim,
+    KeyPackageCount,
+    KeyPackageUpload,
+    Registration,
+    Room,
+    RoomCreation,
+    Session,
+    SignIn,
+    UserDevices,
+)
+from nightlight.server.ports.delivery import Caller
+from nightlight.server.services.authentication import Authentication
+from nightlight.server.services.contacts import ContactService
+from nightlight.server.services.directory import DirectoryService
+from nightlight.server.services.rooms import RoomService
+
+_SCHEME = "Bearer "
+_TOKEN_MAX = 128
+
+Authenticating = NamedDependency[SkipValidation[Authentication]]
+Directing = NamedDependency[SkipValidation[DirectoryService]]
+Contacting = NamedDependency[SkipValidation[ContactService]]
+Rooming = NamedDependency[SkipValidation[RoomService]]
+Signed = NamedDependency[SkipValidation[Caller]]
+Query = Annotated[str, QueryParameter(max_length=255)]
+Action = FromPath[ContactAction]
+
+
+async def signed_caller(request: Request[Any, Any, Any], authentication: Authenticating) -> Caller:
+    """Who calls. Raises ``RefusedError`` ``unauthenticated`` NL-454 without a bearer token, NL-453 with a wrong one."""
+    scheme, token = (header := request.headers.get("authorization", ""))[: len(_SCHEME)], header[len(_SCHEME) :]
+    if scheme != _SCHEME or not 0 < len(token) <= _TOKEN_MAX:
+        raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-454
+    return await authentication.authenticate(token)
+
+
+@post("/accounts", summary="Register a person with their first device")
+async def register(data: JSONBody[Registration], directory: Directing) -> UserDevices:
+    """As ``DirectoryService.register``."""
+    return await directory.register(data)
+
+
+@post("/challenges", summary="Ask what to sign in order to sign in", status_code=200)
+async def challenge(data: JSONBody[ChallengeRequest], authentication: Authenticating) -> Challenge:
+    """As ``Authentication.challenge``."""
+    return authentication.challenge(data.device)
+
+
+@post("/sessions", summary="Sign in")
+async def sign_in(data: JSONBody[SignIn], authentication: Authenticating) -> Session:
+    """As ``Authentication.sign_in``."""
+    return await authentication.sign_in(data)
+
+
+@get("/device-list", summary="The newest device list of somebody you know")
+async def device_list(caller: Signed, user: Query, directory: Directing) -> UserDevices:
+    """As ``DirectoryService.device_list``."""
+    return await directory.device_list(caller, user)
+
+
+@put("/device-list", summary="Replace your device list by the next one")
+async def update_device_list(caller: Signed, data: JSONBody[DeviceListUpdate], directory: Directing) -> UserDevices:
+    """As ``DirectoryService.update_list``."""
+    return await directory.update_list(caller, data.device_list)
+
+
+@post("/key-packages", summary="Add key packages of this device", status_code=200)
+async def add_key_packages(caller: Signed, data: JSONBody[KeyPackageUpload], directory: Directing) -> KeyPackageCount:
+    """As ``DirectoryService.upload``."""
+    return await directory.upload(caller, data)
+
+
+@get("/key-packages", summary="How many key packages this device has left")
+async def count_key_packages(caller: Signed, directory: Directing) -> KeyPackageCount:
+    """As ``DirectoryService.count``."""
+    return await directory.count(caller)
+
+
+@post("/key-packages/claim", summary="Take a key package of each device of a contact", status_code=200)
+async def claim(caller: Signed, data: JSONBody[KeyPackageClaim], directory: Directing) -> ClaimedKeyPackages:
+    """As ``DirectoryService.claim``."""
+    return await directory.claim(caller, data.user)
+
+
+@get("/contacts", summary="Your contacts and requests")
+async def list_contacts(caller: Signed, contacts: Contacting) -> list[Contact]:
+    """As ``ContactService.of``."""
+    return await contacts.of(caller)
+
+
+@post("/contacts/{action:str}", summary="Request, accept, decline, cancel, block or unblock", status_code=202)
+async def act_on_contact(caller: Signed, action: Action, data: JSONBody[ContactTarget], contacts: Contacting) -> None:
+    """As ``ContactService.act``."""
+    await contacts.act(caller, action, data.user)
+
+
+@post("/rooms", summary="Begin a room")
+async def create_room(caller: Signed, data: JSONBody[RoomCreation], rooms: Rooming) -> Room:
+    """As ``RoomService.create``."""
+    return await rooms.create(caller, data)
+
+
+@get("/rooms", summary="The rooms this device is in")
+async def list_rooms(caller: Signed, rooms: Rooming) -> list[Room]:
+    """As ``RoomService.of``."""
+    return await rooms.of(caller)
+
+
+@get("/room", summary="One room this device is in")
+async def one_room(caller: Signed, room: Query, rooms: Rooming) -> Room:
+    """As ``RoomService.one``."""
+    return await rooms.one(caller, room)
+
+
+def user_api(
+    authentication: Authentication, directory: DirectoryService, contacts: ContactService, rooms: RoomService
+) -> Router:
+    """Everything under ``/v1`` that a person's client calls."""
+    return Router(
+        "/v1",
+        route_handlers=[
+            register,
+            challenge,
+            sign_in,
+            device_list,
+            update_device_list,
+            add_key_packages,
+            count_key_packages,
+            claim,
+            list_contacts,
+            act_on_contact,
+            create_room,
+            list_rooms,
+            one_room,
+        ],
+        dependencies={
+            "authentication": Provide(lambda: authentication, sync_to_thread=False),
+            "directory": Provide(lambda: directory, sync_to_thread=False),
+            "contacts": Provide(lambda: contacts, sync_to_thread=False),
+            "rooms": Provide(lambda: rooms, sync_to_thread=False),
+            "caller": Provide(signed_caller),
+        },
+    )

@@ -1,0 +1,268 @@
+"""The server, put together: the one place that knows both settings and adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+from litestar import Litestar
+from litestar.openapi import OpenAPIConfig
+
+from nightlight.errors import UnavailableError
+from nightlight.mls.signing import SigningKey
+from nightlight.protocol.franking import FrankingAgent
+from nightlight.protocol.ids import ProviderName, TimestampMs, parse_hub_uri
+from nightlight.server.adapters.sql.database import Database
+from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
+from nightlight.server.cache import RoomCache
+from nightlight.server.domain.franker import Franker
+from nightlight.server.http.connection import Connections
+from nightlight.server.http.metrics import Metrics
+from nightlight.server.http.problem_json import render
+from nightlight.server.http.public_api import public_api
+from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
+from nightlight.server.http.user_api import user_api
+from nightlight.server.ports.delivery import Clock, Random
+from nightlight.server.services.authentication import Authentication
+from nightlight.server.services.contacts import ContactService
+from nightlight.server.services.delivery import DeliveryService
+from nightlight.server.services.directory import DirectoryService
+from nightlight.server.services.handshakes import HandshakeService
+from nightlight.server.services.log import LogService
+from nightlight.server.services.retention import RetentionService
+from nightlight.server.services.rooms import RoomService
+from nightlight.server.settings import DEMO, Settings, load_settings
+from nightlight.server.worker import every
+
+DATABASE = "nightlight.db"
+DEMO_SETTINGS = DEMO
+FRANKING_KEY = "franking.key"
+STREAM_PATH = "/v1/stream"
+_KEY_BYTES = 32
+_S = 1_000
+_MINUTE_MS = 60_000
+_WEBSOCKET_SLACK = 4
+"""A frame this many times too large is still read, so that it can be refused in words."""
+_GOODBYE_SECONDS = 5
+_STOP_SECONDS = 5
+
+_log = structlog.get_logger()
+
+
+def system_clock() -> TimestampMs:
+    """Now."""
+    return TimestampMs(time.time_ns() // 1_000_000)
+
+
+class Application:
+    """The ASGI application: WebSockets to the stream, everything else to Litestar."""
+
+    def __init__(self, http: Litestar, stream: Stream, delivery: DeliveryService, connections: Connections) -> None:
+        """Serves once its lifespan has begun."""
+        self.http = http
+        self.stream = stream
+        self.delivery = delivery
+        self.connections = connections
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """One request, connection or lifespan."""
+        if scope["type"] != "websocket":
+            await self.http(scope, receive, send)  # type: ignore[arg-type]  # a scope by any other name
+        elif scope["path"] == STREAM_PATH:
+            await self.stream(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+    async def say_goodbye(self) -> None:
+        """Connected devices have been told, and what they submitted is answered."""
+        self.stream.stop()
+        await self.delivery.drain()
+        for _ in range(_GOODBYE_SECONDS * 100):
+            if not len(self.connections):
+                return
+            await asyncio.sleep(0.01)
+
+
+def compose(
+    settings: Settings, *, origin: str, clock: Clock = system_clock, random: Random = os.urandom
+) -> Application:
+    """The application on ``settings``, with its database migrated. ``origin``: what clients sign in to.
+
+    Raises ``UnavailableError`` if the database cannot be opened.
+    """
+    os.umask(0o077)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.data / DATABASE, wait_ms=settings.database_wait_ms)
+    store = SqlDeliveryStore(database)
+    franking_key = SigningKey.from_seed(_key_file(settings.data / FRANKING_KEY, random))
+    hub = parse_hub_uri(settings.hub)
+    providers = tuple(ProviderName(provider) for provider in settings.providers)
+
+    connections = Connections()
+    metrics = Metrics(lambda: len(connections))
+    rooms = RoomCache(rooms_max=settings.cached_rooms, groups_max=settings.cached_groups)
+    authentication = Authentication(
+        store,
+        clock,
+        random,
+        origin,
+        challenge_ms=settings.challenge_seconds * _S,
+        session_ms=settings.session_minutes * _MINUTE_MS,
+        challenge_key=random(_KEY_BYTES),
+    )
+    directory = DirectoryService(
+        store, connections, clock, hub, providers, franking_key.public_key, settings.key_packages_max
+    )
+    contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
+    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode())
+    log = LogService(store, rooms)
+    delivery = DeliveryService(
+        store,
+        connections,
+        metrics,
+        rooms,
+        HandshakeService(rooms, settings.room_members_max),
+        Franker(franking_key.sign_many_with_label),
+        clock,
+        random,
+        message_bytes_max=settings.message_bytes_max,
+        batch_max=settings.batch_max,
+    )
+    retention = RetentionService(store, clock)
+    stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        chores = [
+            asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
+            asyncio.create_task(every(settings.purge_seconds, "purge", retention.purge)),
+        ]
+        try:
+            yield
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            await delivery.drain()
+            with suppress(UnavailableError):  # cursors come again with the next Hello
+                await log.flush_cursors()
+            await database.close()
+
+    http = Litestar(
+        route_handlers=[
+            user_api(authentication, directory, contacts, room_service),
+            public_api(directory, metrics, database.check_usable),
+        ],
+        exception_handlers={Exception: render},
+        openapi_config=OpenAPIConfig(title="Nightlight", version="1"),
+        request_max_body_size=settings.body_bytes_max,
+        logging_config=None,
+        lifespan=[lifespan],
+        before_send=[metrics.count_request],
+    )
+    return Application(http, stream, delivery, connections)
+
+
+def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None) -> None:
+    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``, ``OSError``."""
+    settings = load_settings(settings_file, data=data, port=port)
+    _log_as_json(settings.log_level)
+    with socket.create_server((settings.host, settings.port), backlog=2048) as listener:
+        host, taken_port = listener.getsockname()[:2]
+        origin = settings.origin or f"http://{host}:{taken_port}"
+        application = compose(settings, origin=origin)
+        server = _Server(_uvicorn_config(application, settings), application)
+        _log.info("listening", url=f"http://{host}:{taken_port}", origin=origin)
+        uvloop.run(server.serve(sockets=[listener]))
+    _log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says goodbye first, and ends with status 0 when it was asked to end."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application = application
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._application.say_goodbye()
+        await super().shutdown(sockets)
+
+
+def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
+        ws_ping_interval=settings.ping_seconds,
+        ws_ping_timeout=settings.ping_seconds,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        lifespan="on",
+    )
+
+
+def _stream_limits(settings: Settings) -> StreamLimits:
+    return StreamLimits(
+        frame_bytes_max=settings.frame_bytes_max,
+        outbox_bytes_max=settings.outbox_bytes_max,
+        unanswered_max=settings.unanswered_max,
+        submissions_per_second=settings.submissions_per_second,
+        submissions_burst=settings.submissions_burst,
+        hello_seconds=settings.hello_seconds,
+    )
+
+
+def _key_file(path: Path, random: Random) -> bytes:
+    """The 32 bytes in ``path``, which only we may read; made at the first start."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already
+        key = random(_KEY_BYTES)
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def _log_as_json(level: str) -> None:
+    """One JSON object a line on standard error. uvicorn is silent: it would write tracebacks and peers' addresses."""
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,299 @@
+"""What the delivery services need of a database: one unit of work over accounts, contacts, rooms and their logs.
+
+The operations are coroutines for a database across a network; SQLite answers without ever waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from msgspec import Struct
+
+from nightlight.errors import ProblemName
+from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.messages import Delivery, EntryKind
+from nightlight.server.domain.contact import Pair
+from nightlight.server.domain.room import RoomState
+
+Clock = Callable[[], TimestampMs]
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A device that has signed in, and its user."""
+
+    device: DeviceUri
+    device_id: int
+    user: UserUri
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as the directory holds them. ``device_list``: the newest SignedDeviceList, come at ``listed_at_ms``."""
+
+    user: UserUri
+    user_id: int
+    account_key: bytes
+    list_version: int
+    device_list: bytes
+    listed_at_ms: TimestampMs
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device as the directory holds it."""
+
+    device: DeviceUri
+    device_id: int
+    session_key: bytes
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKeyPackage:
+    """A key package ready for upload. ``reference``: KeyPackageRef, 32 bytes."""
+
+    reference: bytes
+    message: bytes
+    expires_at_ms: TimestampMs
+    last_resort: bool
+
+
+class Answered(Struct, frozen=True, gc=False):
+    """What a device was told about a submission of its own."""
+
+    room: RoomUri
+    seq: int
+    epoch: int
+    accepted_at_ms: TimestampMs
+    frank: bytes
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """One entry of a room's log. ``payload`` is empty once it is purged; ``welcome`` goes with a commit that adds."""
+
+    seq: int
+    kind: EntryKind
+    sender: DeviceUri
+    submission_id: SubmissionId
+    epoch: int
+    accepted_at_ms: TimestampMs
+    frank: bytes
+    payload: bytes
+    welcome: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A device's latest time in a room. ``left_seq`` is None while it is in it; ``head`` is the log's end."""
+
+    room: RoomUri
+    room_id: int
+    joined_seq: int
+    left_seq: int | None
+    cursor: int
+    head: int
+
+    @property
+    def end(self) -> int:
+        """The last entry of which the device is told."""
+        return self.head if self.left_seq is None else self.left_seq
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """What a device may know of a room it is in."""
+
+    room: RoomUri
+    epoch: int
+    head: int
+    members: list[tuple[DeviceUri, int]]
+
+
+class Accounts(Protocol):
+    """Users, their devices, sessions and key packages."""
+
+    async def add(self, account: Account, device: DeviceUri, session_key: bytes) -> None:
+        """The account, whose handle is free, and its first device are there. ``account.user_id`` is not looked at."""
+
+    async def of(self, user: UserUri) -> Account | None:
+        """The account of ``user``."""
+
+    async def devices(self, user_id: int) -> list[Device]:
+        """Every device the user ever had, in the order they came."""
+
+    async def device(self, device: DeviceUri) -> Device | None:
+        """The device of that URI."""
+
+    async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
+        """``account``'s list is the newest; the devices ``revoked`` are signed out and have no key packages."""
+
+    async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
+        """False where the nonce was spent before."""
+
+    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs) -> None:
+        """The token signs the device in until then."""
+
+    async def caller(self, token_hash: bytes, now_ms: TimestampMs) -> Caller | None:
+        """The device that the token signs in, unless it has expired or the device was revoked."""
+
+    async def add_key_packages(self, device_id: int, packages: Sequence[StoredKeyPackage]) -> None:
+        """They can be claimed. One that is there already stays; a last-resort one takes the place of the former."""
+
+    async def key_package_count(self, device_id: int, now_ms: TimestampMs) -> tuple[int, bool]:
+        """How many single-use ones are within their lifetime, and whether there is a last-resort one."""
+
+    async def claim_key_package(self, device_id: int, now_ms: TimestampMs) -> bytes | None:
+        """The oldest usable single-use one, which is gone now; else the last-resort one, which stays; else None."""
+
+
+class Contacts(Protocol):
+    """How users stand to each other."""
+
+    async def pair(self, mine: UserUri, theirs: UserUri) -> Pair:
+        """Both stances."""
+
+    async def put(self, mine: UserUri, theirs: UserUri, before: Pair, after: Pair, now_ms: TimestampMs) -> None:
+        """Both stances are ``after``."""
+
+    async def of(self, user: UserUri) -> list[tuple[UserUri, Pair, TimestampMs]]:
+        """Everyone ``user`` stands to in some way, by URI, with the time of the newer stance."""
+
+    async def count(self, user: UserUri) -> int:
+        """How many others ``user`` holds a stance about."""
+
+    async def rooms_of_two(self, one: UserUri, other: UserUri) -> list[RoomUri]:
+        """The rooms in which exactly these two users are."""
+
+    async def share_room(self, one: UserUri, other: UserUri) -> bool:
+        """There is a room in which both are now."""
+
+
+class Rooms(Protocol):
+    """Rooms, who is in them, and the hub's view of their MLS groups."""
+
+    async def add(
+        self,
+        room: RoomUri,
+        creator: Caller,
+        group_info_hash: bytes,
+        state: Iterable[tuple[bytes, bytes]],
+        now_ms: TimestampMs,
+    ) -> bool:
+        """The room is there with its creator in it; False where there is one of that name, not begun like this."""
+
+    async def load(self, room: RoomUri) -> RoomState | None:
+        """The room as it is now."""
+
+    async def group_entries(self, room_id: int) -> list[tuple[bytes, bytes]]:
+        """The hub's view of the MLS group."""
+
+    async def write_group(self, room_id: int, epoch: int, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """The view and the epoch have moved on."""
+
+    async def join(self, room_id: int, device_ids: Iterable[int], seq: int) -> None:
+        """The devices are members from ``seq`` on."""
+
+    async def leave(self, room_id: int, device_ids: Iterable[int], seq: int, now_ms: TimestampMs) -> None:
+        """The devices are members no longer; ``seq`` is the commit that says so."""
+
+    async def of_device(self, device_id: int) -> list[RoomFacts]:
+        """The rooms that the device is in."""
+
+    async def stays(self, device_id: int) -> list[Stay]:
+        """The device's latest stay in every room it was ever in, if anything of it is still to be told."""
+
+    async def stay(self, device_id: int, room: RoomUri) -> Stay | None:
+        """The device's latest stay in ``room``."""
+
+    async def move_cursors(self, cursors: Mapping[tuple[int, int], int]) -> None:
+        """(room id, device id) → acknowledged up to; a cursor never moves back."""
+
+
+class Log(Protocol):
+    """The rooms' logs."""
+
+    async def answered(self, submission_id: SubmissionId, device_id: int) -> Answered | None:
+        """What the device was told about this submission, if it was taken."""
+
+    def append(self, room_id: int, device_id: int, entry: Entry) -> bool:
+        """The entry is in the log; False, and nothing is written, where the device's submission id is known."""
+
+    async def page(self, room_id: int, after_seq: int, up_to_seq: int, bytes_max: int) -> list[Entry]:
+        """Entries in order after ``after_seq``: at least one if there is one, as many as fit ``bytes_max``."""
+
+    async def day_key(self, day: int) -> bytes | None:
+        """k_day, 32 bytes."""
+
+    async def add_day_key(self, day: int, key: bytes) -> None:
+        """The day has its key."""
+
+
+class Housekeeping(Protocol):
+    """Erasing what ``domain.records`` no longer allows to be kept. Each call does a bounded piece of the work."""
+
+    async def purge_received(self, room_ids: Iterable[int]) -> int:
+        """Payloads that every member device has acknowledged are gone. How many there were."""
+
+    async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
+        """At most ``rows_max`` rows of ``table`` whose time to be kept ended before ``before_ms`` are gone."""
+
+
+class DeliveryUnit(Protocol):
+    """One transaction."""
+
+    accounts: Accounts
+    contacts: Contacts
+    rooms: Rooms
+    log: Log
+    housekeeping: Housekeeping
+
+
+class DeliveryStore(Protocol):
+    """Where units of work come from. Both raise ``UnavailableError`` when the database cannot be used now."""
+
+    def write(self, label: str) -> AbstractAsyncContextManager[DeliveryUnit]:
+        """A transaction, durable when the block ends, undone when it raises. ``label`` names its fault points."""
+
+    def read(self) -> AbstractAsyncContextManager[DeliveryUnit]:
+        """A view that does not change and cannot write."""
+
+
+class Published(Struct, frozen=True):
+    """A durable entry on its way to the members' devices.
+
+    ``members``: the devices to which it goes, with the sender's own, whose ``Accepted`` is on its way already.
+    ``changed``: those whose time in the room begins or ends with it, who find out from the log.
+    """
+
+    delivery: Delivery
+    members: Iterable[DeviceUri]
+    changed: frozenset[DeviceUri] = frozenset()
+
+
+class Meter(Protocol):
+    """What the operator may count."""
+
+    def batch(self, submissions: int, refused: Sequence[ProblemName], seconds: float) -> None:
+        """A batch is durable, but for those refused."""
+
+    def failed_batch(self) -> None:
+        """Nothing of a batch is durable."""
+
+
+class Bus(Protocol):
+    """Tells connected devices. It only wakes: who misses it finds everything in the database."""
+
+    def publish(self, entry: Published) -> None:
+        """Connected members have the entry in their outbox, or know that the log is ahead of them."""
+
+    def wake(self, user: UserUri, what: str) -> None:
+        """The user's connected devices ask again for ``contacts`` or ``key_packages``."""
+
+    def revoke(self, device: DeviceUri) -> None:
+        """The device's connection ends."""

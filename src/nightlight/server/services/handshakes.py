@@ -1,0 +1,171 @@
+"""What an MLS commit does to a room: staged on the hub's view of the group, checked, written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError
+from nightlight.mls.public_group import (
+    Change,
+    FatalError,
+    Leaf,
+    MalformedError,
+    MlsError,
+    PublicGroup,
+    UnknownGroupError,
+    WrongEpochError,
+    read_welcome,
+)
+from nightlight.protocol.credential import DeviceList, LeafCredential
+from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
+from nightlight.protocol.messages import Accepted, Delivery, EntryKind, SubmitCommit
+from nightlight.server.cache import RoomCache
+from nightlight.server.domain.contact import connected
+from nightlight.server.domain.identity import stored_list, vouched_leaf
+from nightlight.server.domain.room import Departure, Newcomer, RoomState, check_may_write, check_membership
+from nightlight.server.ports.delivery import Caller, DeliveryUnit, Entry, Published
+
+_NO_FRANK = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeService:
+    """Commits, one at a time, within a unit of work of whoever takes them in."""
+
+    rooms: RoomCache
+    room_members_max: int
+
+    async def append(
+        self, unit: DeliveryUnit, caller: Caller, frame: SubmitCommit, now_ms: TimestampMs
+    ) -> tuple[Accepted, Published]:
+        """The commit is in the log, the group is in its next epoch, and the members are those that it leaves.
+
+        Raises ``RefusedError``, and then nothing is written: as ``check_may_write``, ``_stage``, ``_check``.
+        """
+        state = check_may_write(await self.rooms.state(unit, RoomUri(frame.room)), caller.device)
+        group = await self.rooms.group(unit, state)
+        change = self._stage(group, frame.commit, state, now_ms)
+        try:
+            joined = await self._check(unit, caller, frame, state, change, now_ms)
+        except RefusedError:
+            group.discard()
+            raise
+        group.accept()
+        removed = frozenset(_device_of(leaf) for leaf in change.removed)
+        entry = Entry(
+            seq=state.head + 1,
+            kind=EntryKind.COMMIT,
+            sender=caller.device,
+            submission_id=SubmissionId(frame.submission_id),
+            epoch=state.epoch,
+            accepted_at_ms=state.accept_time(now_ms),
+            frank=_NO_FRANK,
+            payload=frame.commit,
+            welcome=frame.welcome,
+        )
+        unit.log.append(state.room_id, caller.device_id, entry)
+        await unit.rooms.write_group(state.room_id, change.epoch, group.take_writes())
+        gone = [state.members[device].device_id for device in removed]
+        await unit.rooms.leave(state.room_id, gone, entry.seq, entry.accepted_at_ms)
+        await unit.rooms.join(state.room_id, joined.values(), entry.seq)
+        await self.rooms.reload(unit, state.room)
+        seq, at_ms = entry.seq, entry.accepted_at_ms
+        answer = Accepted(frame.submission_id, state.room, seq, entry.epoch, at_ms, _NO_FRANK)
+        delivery = Delivery(state.room, seq, EntryKind.COMMIT, caller.device, at_ms, frame.commit, _NO_FRANK)
+        return answer, Published(delivery, state.members.keys() - removed, removed | joined.keys())
+
+    def _stage(self, group: PublicGroup, commit: bytes, state: RoomState, now_ms: TimestampMs) -> Change:
+        """What the commit would do. Raises ``RefusedError`` by what the crate found (NL-420)."""
+        try:
+            return group.process(commit, now_ms // 1_000)
+        except WrongEpochError:
+            raise RefusedError(ProblemName.WRONG_EPOCH, epoch=state.epoch) from None  # NL-420
+        except (MalformedError, UnknownGroupError):
+            raise RefusedError(ProblemName.MALFORMED) from None  # NL-420
+        except FatalError:
+            self.rooms.forget(state.room)
+            raise RefusedError(ProblemName.INTERNAL) from None
+        except MlsError:
+            raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-420
+
+    async def _check(  # noqa: PLR0913, PLR0917 - everything that a commit touches
+        self,
+        unit: DeliveryUnit,
+        caller: Caller,
+        frame: SubmitCommit,
+        state: RoomState,
+        change: Change,
+        now_ms: TimestampMs,
+    ) -> dict[DeviceUri, int]:
+        """The commit is the caller's to make. Returns the devices that it adds, with their ids.
+
+        Raises ``RefusedError`` ``invalid_commit``: NL-421 (a committer who is not the caller), NL-422 (a Welcome for
+        others than those added), NL-423 (a credential that is none); as ``check_membership``.
+        """
+        lists = _DeviceLists(unit, now_ms)
+        if await lists.vouch(change.committer) != caller.device:
+            raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-421
+        if (0 if frame.welcome is None else _welcomed(frame.welcome)) != len(change.added):
+            raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-422
+        joined: dict[DeviceUri, int] = {}
+        newcomers: list[Newcomer] = []
+        for leaf in change.added:
+            device = _device_of(leaf)
+            user = user_of(device)
+            known = await unit.accounts.device(device)
+            vouched = known is not None and await lists.vouch(leaf) == device
+            pair = await unit.contacts.pair(caller.user, user)
+            newcomers.append(Newcomer(device, user, vouched=vouched, connected=connected(pair)))
+            if known is not None:
+                joined[device] = known.device_id
+        departures: list[Departure] = []
+        for leaf in change.removed:
+            device = _device_of(leaf)
+            departures.append(Departure(device, user_of(device), revoked=not await lists.names(device)))
+        check_membership(state, state.members[caller.device], newcomers, departures, self.room_members_max)
+        return joined
+
+
+class _DeviceLists:
+    """The newest device lists of the people in a commit, each read once."""
+
+    def __init__(self, unit: DeliveryUnit, now_ms: TimestampMs) -> None:
+        self._unit = unit
+        self._now_ms = now_ms
+        self._read: dict[UserUri, DeviceList | None] = {}
+
+    async def vouch(self, leaf: Leaf) -> DeviceUri | None:
+        """The device that its user's newest list says this leaf is."""
+        listed = await self._of(user_of(_device_of(leaf)))
+        vouched = None if listed is None else vouched_leaf(leaf.credential, leaf.signature_key, listed, self._now_ms)
+        return None if vouched is None else vouched.device
+
+    async def names(self, device: DeviceUri) -> bool:
+        """The device stands in its user's newest list."""
+        listed = await self._of(user_of(device))
+        return listed is not None and any(entry.uri == device for entry in listed.devices)
+
+    async def _of(self, user: UserUri) -> DeviceList | None:
+        if user not in self._read:
+            account = await self._unit.accounts.of(user)
+            if account is None:
+                self._read[user] = None
+            else:
+                self._read[user] = stored_list(account.device_list, user, account.account_key, account.listed_at_ms)
+        return self._read[user]
+
+
+def _device_of(leaf: Leaf) -> DeviceUri:
+    """Whose leaf it says it is. Raises ``RefusedError`` ``invalid_commit`` NL-423."""
+    try:
+        return LeafCredential.decode(leaf.credential).device
+    except RemoteProtocolError:
+        raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-423
+
+
+def _welcomed(welcome: bytes) -> int:
+    """For how many it is. Raises ``RefusedError`` ``invalid_commit`` NL-422."""
+    try:
+        return len(read_welcome(welcome))
+    except MlsError:
+        raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-422

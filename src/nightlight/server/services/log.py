@@ -1,0 +1,80 @@
+"""The rooms' logs from the reader's side: what a device is told, and how far it has got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from nightlight.errors import UnavailableError
+from nightlight.protocol.ids import DeviceUri, RoomUri
+from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
+from nightlight.server.cache import RoomCache
+from nightlight.server.ports.delivery import Caller, DeliveryStore, Entry, Stay
+
+LogFrame: TypeAlias = Accepted | Delivery | Removed
+
+
+@dataclass(frozen=True, slots=True)
+class LogService:
+    """Reading, and acknowledging what was read."""
+
+    store: DeliveryStore
+    rooms: RoomCache
+    _cursors: dict[tuple[RoomUri, DeviceUri], tuple[int, int]] = field(default_factory=dict, init=False)
+
+    async def stays(self, caller: Caller) -> list[Stay]:
+        """The rooms of which the caller's device has something to be told."""
+        async with self.store.read() as unit:
+            return await unit.rooms.stays(caller.device_id)
+
+    async def read(self, caller: Caller, room: RoomUri, after_seq: int, bytes_max: int) -> list[LogFrame]:
+        """What the caller's device is told of ``room`` after ``after_seq``, in order and as much as fits ``bytes_max``.
+
+        Nothing, if there is nothing more; else at least one frame.
+        """
+        async with self.store.read() as unit:
+            stay = await unit.rooms.stay(caller.device_id, room)
+            if stay is None:
+                return []
+            after_seq = max(after_seq, stay.joined_seq - 1)
+            page = await unit.log.page(stay.room_id, after_seq, stay.end, bytes_max)
+        return [_told(entry, stay, caller.device) for entry in page]
+
+    def acknowledge(self, caller: Caller, room: RoomUri, seq: int) -> None:
+        """The device's cursor will move; one that is lost in a crash comes again with the next ``Hello``."""
+        self._cursors[room, caller.device] = (caller.device_id, seq)
+
+    async def flush_cursors(self) -> None:
+        """Cursors are durable, and ciphertext that every device has is gone. Raises ``UnavailableError``.
+
+        A cursor beyond the log's end is ignored (NL-480): nobody has what is not there.
+        """
+        if not self._cursors:
+            return
+        moved = dict(self._cursors)
+        self._cursors.clear()
+        try:
+            async with self.store.write("ack") as unit:
+                cursors: dict[tuple[int, int], int] = {}
+                for (room, _), (device_id, seq) in moved.items():
+                    state = await self.rooms.state(unit, room)
+                    if state is not None and seq <= state.head:  # NL-480
+                        cursors[state.room_id, device_id] = seq
+                await unit.rooms.move_cursors(cursors)
+                await unit.housekeeping.purge_received({room_id for room_id, _ in cursors})
+        except UnavailableError:
+            for where, cursor in moved.items():
+                self._cursors.setdefault(where, cursor)
+            raise
+
+
+def _told(entry: Entry, stay: Stay, device: DeviceUri) -> LogFrame:
+    """How ``device`` hears of ``entry``."""
+    room, seq, at_ms = stay.room, entry.seq, entry.accepted_at_ms
+    if seq == stay.left_seq:
+        return Removed(room, seq)
+    if entry.sender == device:
+        return Accepted(entry.submission_id, room, seq, entry.epoch, at_ms, entry.frank)
+    if seq == stay.joined_seq:
+        return Delivery(room, seq, EntryKind.WELCOME, entry.sender, at_ms, entry.welcome or b"", b"")
+    return Delivery(room, seq, entry.kind, entry.sender, at_ms, entry.payload, entry.frank)

@@ -1,0 +1,70 @@
+"""Rooms: beginning one, and asking what the hub knows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.mls.public_group import MlsError, PublicGroup
+from nightlight.protocol.ids import parse_room_uri, provider_of
+from nightlight.protocol.messages import Room, RoomCreation, RoomMember
+from nightlight.server.domain.identity import stored_list, vouched_leaf
+from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, RoomFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RoomService:
+    """Rooms from outside their logs. ``franking_agent``: what a room's group state must name."""
+
+    store: DeliveryStore
+    clock: Clock
+    franking_agent: bytes
+
+    async def create(self, caller: Caller, creation: RoomCreation) -> Room:
+        """The room is there, empty but for the caller's device. A repeat is answered alike.
+
+        Raises ``RefusedError``: ``not_allowed`` NL-430 (a room at another provider than the caller's);
+        ``invalid_commit`` NL-431 (not a group of ours), NL-432 (its name, epoch or franking agent), NL-433 (its one
+        leaf is not the caller's device); ``conflict`` NL-434 (there is one of that name).
+        """
+        room = parse_room_uri(creation.room)
+        if provider_of(room) != provider_of(caller.user):
+            raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-430
+        try:
+            group = PublicGroup.from_group_info(creation.group_info)
+        except MlsError:
+            raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-431
+        if (group.group_id, group.epoch, group.franking_agent) != (room.encode(), 0, self.franking_agent):
+            raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-432
+        now_ms = self.clock()
+        async with self.store.write("room") as unit:
+            account = await unit.accounts.of(caller.user)
+            assert account is not None, "a caller has an account"
+            listed = stored_list(account.device_list, account.user, account.account_key, account.listed_at_ms)
+            leaves = [vouched_leaf(leaf.credential, leaf.signature_key, listed, now_ms) for leaf in group.members]
+            if len(leaves) != 1 or leaves[0] is None or leaves[0].device != caller.device:
+                raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-433
+            state = [(key, value) for key, value in group.take_writes() if value is not None]
+            digest = hashlib.sha256(creation.group_info).digest()
+            if not await unit.rooms.add(room, caller, digest, state, now_ms):
+                raise RefusedError(ProblemName.CONFLICT)  # NL-434
+        return Room(room, 0, 0, [RoomMember(caller.device, 1)])
+
+    async def of(self, caller: Caller) -> list[Room]:
+        """The rooms that the caller's device is in."""
+        async with self.store.read() as unit:
+            return [_room(facts) for facts in await unit.rooms.of_device(caller.device_id)]
+
+    async def one(self, caller: Caller, room: str) -> Room:
+        """A room that the caller's device is in. Raises ``RefusedError`` ``not_found`` NL-435."""
+        wanted = parse_room_uri(room)
+        for found in await self.of(caller):
+            if found.room == wanted:
+                return found
+        raise RefusedError(ProblemName.NOT_FOUND)  # NL-435
+
+
+def _room(facts: RoomFacts) -> Room:
+    members = [RoomMember(device, joined_seq) for device, joined_seq in facts.members]
+    return Room(facts.room, facts.epoch, facts.head, members)

@@ -1,0 +1,298 @@
+"""A server and three friends in one process: the real application, the real clients, real SQLite, a network in memory.
+
+Everything runs in a ``SimulatedLoop``, so a run can be repeated; either side can lose its power at any moment.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from nightlight.client import faults as client_faults
+from nightlight.client.events import Event, FaultSeen, Message, MessageShown
+from nightlight.client.identity import new_store
+from nightlight.client.sdk import Client
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.errors import NightlightError, UnavailableError
+from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.server import faults as server_faults
+from nightlight.server.main import Application, compose
+from nightlight.server.settings import Settings
+from tests.simulation.clock import SimulatedLoop
+from tests.simulation.network import Link, MemoryTransport
+
+NAMES = ("mira", "tomas", "juno")
+URIS = {
+    "mira": UserUri("mimi://courier.example/u/mira"),
+    "tomas": UserUri("mimi://gallery.example/u/tomas"),
+    "juno": UserUri("mimi://ring.example/u/juno"),
+}
+ORIGIN = "http://server"
+STORE_KEY = bytes(range(32))
+KEY_PACKAGES = 4
+STARTED_MS = time.time_ns() // 1_000_000
+"""OpenMLS looks at this machine's clock, so ours starts there too."""
+
+
+class PowerLost(BaseException):  # noqa: N818 - nothing may catch it: the process is gone
+    """What a fault point raises here instead of ending the process."""
+
+
+@dataclass
+class Person:
+    """One friend, over all lives of their client. ``shown``: every message an application was told to show."""
+
+    name: str
+    link: Link
+    clock_offset_ms: int = 0
+    client: Client | None = None
+    shown: list[list[Message]] = field(default_factory=list)
+    faults: list[FaultSeen] = field(default_factory=list)
+    told: asyncio.Task[None] | None = None
+
+
+class World:
+    """The server is in ``folder/server``, the stores beside it. Use ``running``."""
+
+    def __init__(self, folder: Path, seed: int, *, receipts: bool = False) -> None:
+        self.folder = folder
+        self.random = Random(seed)
+        self.receipts = receipts
+        self.server: Application | None = None
+        self.server_offset_ms = 0
+        self.people = {name: Person(name, Link(lambda: self.server)) for name in NAMES}
+        self.room = RoomUri("")
+        self._armed: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- the server
+
+    def start_server(self) -> None:
+        """The server runs on what is on its disk."""
+        settings = Settings(
+            hub="mimi://hub.example",
+            providers=["courier.example", "gallery.example", "ring.example"],
+            data=self.folder / "server",
+        )
+        clock = self._clock(lambda: self.server_offset_ms)
+        self.server = compose(settings, origin=ORIGIN, clock=clock, random=self.random.randbytes)
+        self.do(self._flush_cursors(self.server))
+
+    async def _flush_cursors(self, server: Application) -> None:
+        """What the server's worker does every second."""
+        while self.server is server:
+            with suppress(NightlightError):
+                await server.stream._log.flush_cursors()
+            await asyncio.sleep(1)
+
+    def crash_server(self) -> None:
+        """The server's power fails; what was not committed is gone, and every connection with it."""
+        server, self.server = self.server, None
+        for person in self.people.values():
+            person.link.cut()
+        if server is not None:
+            database: Any = server.delivery.store
+            database = database._database
+            with suppress(Exception):
+                database._rollback()
+            database._read_engine.dispose()
+            database._writer.close()
+            database._write_engine.dispose()
+
+    # --- people
+
+    def _clock(self, offset_ms: Callable[[], int]) -> Callable[[], TimestampMs]:
+        loop = asyncio.get_running_loop()
+        return lambda: TimestampMs(STARTED_MS + int(loop.time() * 1000) + offset_ms())
+
+    def surroundings(self, person: Person) -> Surroundings:
+        """Virtual clocks, and chance from the seed."""
+        loop = asyncio.get_running_loop()
+        return Surroundings(
+            receipts=self.receipts,
+            key_packages=KEY_PACKAGES,
+            clock=self._clock(lambda: person.clock_offset_ms),
+            monotonic_ms=lambda: int(loop.time() * 1000),
+            random=self.random.randbytes,
+        )
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.store"
+
+    async def register(self, name: str) -> Client:
+        """A new person is online."""
+        person = self.people[name]
+        surroundings = self.surroundings(person)
+        store = new_store(self._path(name), STORE_KEY, ORIGIN, URIS[name], surroundings)
+        client = self._live(person, Client(store, MemoryTransport(person.link), surroundings))
+        await client.publish()
+        await client.connect()
+        await client.wait_online()
+        return client
+
+    async def open_client(self, name: str) -> Client:
+        """The client of ``name`` runs on what is on its disk."""
+        person = self.people[name]
+        surroundings = self.surroundings(person)
+        store = Store.open(self._path(name), STORE_KEY, surroundings.random)
+        client = self._live(person, Client(store, MemoryTransport(person.link), surroundings))
+        await client.connect()
+        return client
+
+    def _live(self, person: Person, client: Client) -> Client:
+        person.client = client
+        person.shown.append([])
+        events = client.events()
+
+        async def listen() -> None:
+            async for event in events:
+                self._heard(person, event)
+
+        person.told = self.do(listen())
+        return client
+
+    def _heard(self, person: Person, event: Event) -> None:
+        if isinstance(event, MessageShown):
+            person.shown[-1].append(event.message)
+        elif isinstance(event, FaultSeen):
+            person.faults.append(event)
+
+    def client(self, name: str) -> Client:
+        """The running client of ``name``."""
+        client = self.people[name].client
+        assert client is not None
+        return client
+
+    async def crash_client(self, name: str) -> None:
+        """The power of ``name``'s device fails, and comes back."""
+        person = self.people[name]
+        client, person.client = person.client, None
+        if client is not None:
+            client._connection._running, running = None, client._connection._running
+            for task in [running, *client._connection._chores, client._connection._reading, person.told]:
+                if task is not None:
+                    task.cancel()
+            client._connection.watchers.end(UnavailableError("the power is gone"))
+            client._store.close()
+            person.link.cut()
+            await asyncio.sleep(0)
+        await self.open_client(name)
+
+    # --- power failures at fault points
+
+    def arm(self, whose: str, point: str) -> None:
+        """The power of ``whose`` ("server", or a name) fails at the next ``point``."""
+        self._armed[point] = whose
+
+    def disarm(self) -> None:
+        """Nobody's power fails any more."""
+        self._armed.clear()
+
+    def _reached(self, point: str) -> None:
+        whose = self._armed.pop(point, None)
+        if whose is None:
+            return
+        if whose == "server":
+            self.do(self._restart_server())
+        else:
+            self.do(self.crash_client(whose))
+        raise PowerLost(point)
+
+    async def _restart_server(self) -> None:
+        self.crash_server()
+        await asyncio.sleep(1)
+        self.start_server()
+
+    # --- running
+
+    def do(self, work: Any) -> asyncio.Task[Any]:
+        """``work`` goes on beside everything else."""
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def until(self, true: Callable[[], bool], what: str, *, within_s: float = 900) -> None:
+        """``true`` holds, within fifteen minutes of virtual time; the run fails naming ``what`` if it never does."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while not true():
+            assert loop.time() < end, f"never happened: {what}"
+            await asyncio.sleep(0.5)
+
+    async def finish(self) -> None:
+        """Everything is closed."""
+        for person in self.people.values():
+            if person.client is not None:
+                with suppress(Exception):
+                    await person.client.close()
+        self.crash_server()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+@contextmanager
+def _fault_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fault points ask ``world``, whichever module they are in."""
+    with monkeypatch.context() as patch:
+        for faults in (client_faults, server_faults):
+            patch.setattr(faults, "crash_point", world._reached)
+        yield
+
+
+def run(world: World, story: Callable[[World], Any]) -> None:
+    """``story`` happens in ``world``, in virtual time."""
+    loop = SimulatedLoop()
+    loop.set_exception_handler(lambda _loop, _context: None)  # who loses power leaves exceptions that nobody fetches
+    asyncio.set_event_loop(loop)
+
+    async def happen() -> None:
+        world.start_server()
+        try:
+            await story(world)
+        finally:
+            await world.finish()
+
+    try:
+        with pytest.MonkeyPatch.context() as monkeypatch, _fault_points(world, monkeypatch):
+            loop.run_until_complete(happen())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def make_friends(world: World) -> RoomUri:
+    """Three people, all contacts, in one room that Mira began."""
+    clients = [await world.register(name) for name in NAMES]
+    for asking in clients:
+        for asked in clients:
+            if asking.user < asked.user:
+                await asking.request_contact(asked.user)
+                await asked.accept_contact(asking.user)
+    room = await world.client("mira").create_room([URIS["tomas"], URIS["juno"]])
+    for name in NAMES:
+        client = world.client(name)
+        await world.until(lambda client=client: [s.room for s in client.rooms()] == [room], f"{name} joins")
+    return room
+
+
+def copy(template: Path, folder: Path) -> Path:
+    """A world's files, in a new place."""
+    shutil.copytree(template, folder)
+    return folder

@@ -1,0 +1,60 @@
+"""The command as people run it: a process of its own, with a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """One person's machine: ``home`` has their profiles."""
+
+    home: Path
+    server_url: str
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "nightlight.cli.main", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+            env=self.environment,
+        )
+
+    def ok(self, *arguments: str, stdin: str = "") -> str:
+        """Standard output of a command that succeeds and has nothing to remark."""
+        done = self.run(*arguments, stdin=stdin)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """The one line of JSON that a command prints."""
+        (line,) = self.ok(*arguments, "--json").splitlines()
+        return json.loads(line)
+
+    def refused(self, *arguments: str, code: int = 2) -> str:
+        """The one line on standard error of a command that fails and prints nothing else."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        (line,) = done.stderr.splitlines()
+        return line.removeprefix("nightlight: ")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTLIGHT_")}
+        return kept | {
+            "NIGHTLIGHT_HOME": str(self.home),
+            "NIGHTLIGHT_KEY_FILE": str(self.home / "key"),
+            "NIGHTLIGHT_SERVER": self.server_url,
+            "COLUMNS": "120",
+        }
