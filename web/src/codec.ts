@@ -68,6 +68,11 @@ export function concat(...pieces: readonly Uint8Array[]): Bytes {
   return joined;
 }
 
+/** Bytes of our own, whatever they were a part of. */
+export function copy(data: Uint8Array): Bytes {
+  return new Uint8Array(data);
+}
+
 /** Whether both hold the same bytes; not in constant time. */
 export function equal(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, at) => byte === right[at]);
