@@ -146,9 +146,7 @@ client_frames = (
 )
 server_frames = (
     st.builds(messages.Ready, _uris, st.dictionaries(_uris, double_u64s, max_size=4))
-    | st.builds(
-        messages.Accepted, bytes_16, _uris, double_u64s, double_u64s, double_u64s, st.binary(max_size=100)
-    )
+    | st.builds(messages.Accepted, bytes_16, _uris, double_u64s, double_u64s, double_u64s, st.binary(max_size=100))
     | st.builds(
         messages.Refused,
         st.none() | bytes_16,

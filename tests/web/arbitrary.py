@@ -59,13 +59,17 @@ def _array(random: Random, depth: int) -> bytes:
 
 
 def _map(random: Random, depth: int) -> bytes:
-    keys = [random.choice((_integer, _integer, _text, _byte_string))(random, depth) for _ in range(random.randint(0, 4))]
+    keys = [
+        random.choice((_integer, _integer, _text, _byte_string))(random, depth) for _ in range(random.randint(0, 4))
+    ]
     keys = sorted(set(keys)) if random.random() < 0.9 else keys
     return _head(random, 5, len(keys)) + b"".join(key + cbor(random, depth + 1) for key in keys)
 
 
 def _odd(random: Random, depth: int) -> bytes:
-    return random.choice([b"\xc1", b"\xc2", b"\xf9\x3c\x00", b"\xfb" + bytes(8), b"\x5f", b"\x9f"]) + cbor(random, depth)
+    return random.choice([b"\xc1", b"\xc2", b"\xf9\x3c\x00", b"\xfb" + bytes(8), b"\x5f", b"\x9f"]) + cbor(
+        random, depth
+    )
 
 
 _CBOR: Sequence[Callable[[Random, int], bytes]] = [
@@ -108,7 +112,14 @@ def _part(random: Random, depth: int) -> bytes:
         middle = [_text, _text, _integer, _integer, _integer, *[_byte_string] * 3, _integer, _byte_string, _text, _text]
         return b"\x8f" + front + b"\x02" + b"".join(make(random, 0) for make in middle)
     parts = [_part(random, depth + 1) for _ in range(random.choice([2, 2, 2, 3, 3, 1]))]
-    return b"\x85" + front + b"\x03" + bytes([random.choice([0, 1, 2, 2, 3])]) + bytes([0x80 | len(parts)]) + b"".join(parts)
+    return (
+        b"\x85"
+        + front
+        + b"\x03"
+        + bytes([random.choice([0, 1, 2, 2, 3])])
+        + bytes([0x80 | len(parts)])
+        + b"".join(parts)
+    )
 
 
 # --- MessagePack ------------------------------------------------------------------------------------------
@@ -130,7 +141,7 @@ def _packed_text(text: str) -> bytes:
 
 
 def _packed_uri(random: Random) -> bytes:
-    return _packed_text(random.choice(_URIS + ["", "x" * 255, "ﻼ" * 80]))
+    return _packed_text(random.choice([*_URIS, "", "x" * 255, "ﻼ" * 80]))
 
 
 def _packed_bytes(random: Random) -> bytes:
@@ -143,7 +154,9 @@ def _packed_id(random: Random) -> bytes:
 
 
 def _packed_integer(random: Random) -> bytes:
-    marker, width = random.choice([(0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8), (0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8)])
+    marker, width = random.choice(
+        [(0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8), (0xD0, 1), (0xD1, 2), (0xD2, 4), (0xD3, 8)]
+    )
     number = random.choice([edge for edge in _EDGES if edge < 256**width])
     return bytes([marker]) + number.to_bytes(width, "big")
 
@@ -163,27 +176,41 @@ def _nil(_random: Random) -> bytes:
 
 def _value(random: Random, depth: int) -> bytes:
     """A value of any type, also of those that no frame has."""
-    kind = random.randint(0, 7 if depth < 4 else 5)
-    if kind < 5:  # noqa: PLR2004 - the five makers before
-        return [_packed_uri, _packed_bytes, _packed_integer, _nil, lambda _: b"\xcb" + struct.pack(">d", 9.0)][kind](random)
-    if kind == 5:  # noqa: PLR2004 - extensions
-        return random.choice([b"\xd4\x05\x00", b"\xd6\xff" + bytes(4), b"\xc7\x03\x05abc", b"\xc1", b"\xe0", b"\xc2", b"\xc3"])
-    values = [_value(random, depth + 1) for _ in range(4)]
-    return (b"\x94" if kind == 6 else b"\x82") + b"".join(values)  # noqa: PLR2004 - arrays and maps
+    if depth < 4 and random.random() < 0.3:
+        values = [_value(random, depth + 1) for _ in range(4)]
+        return random.choice([b"\x94", b"\x82"]) + b"".join(values)
+    make = random.choice([_packed_uri, _packed_bytes, _packed_integer, _nil, _other])
+    return make(random)
 
 
-_FRAMES: list[tuple[str, list[list[Callable[[Random], bytes]]]]] = [
+def _other(random: Random) -> bytes:
+    """Floats, extensions, negative numbers, booleans, and the marker that means nothing."""
+    double, extension = b"\xcb" + bytes(8), b"\xc7\x03\x05abc"
+    return random.choice(
+        [double, extension, b"\xd4\x05\x00", b"\xd6\xff" + bytes(4), b"\xe0", b"\xc2", b"\xc3", b"\xc1"]
+    )
+
+
+Maker = Callable[[Random], bytes]
+_PROBLEM = _packed_name("malformed", "wrong_epoch", "bad")
+_KIND = _packed_name("application", "commit", "welcome", "bad")
+_FRAMES: list[tuple[str, list[list[Maker]]]] = [
     ("ready", [[_packed_uri], [_packed_cursors]]),
-    ("accepted", [[_packed_id], [_packed_uri], *[[_packed_integer]] * 3, [_packed_bytes]]),
     (
-        "refused",
-        [[_packed_id, _nil], [_packed_name("malformed", "wrong_epoch", "bad")], *[[_packed_integer, _nil]] * 2],
+        "accepted",
+        [[_packed_id], [_packed_uri], [_packed_integer], [_packed_integer], [_packed_integer], [_packed_bytes]],
     ),
+    ("refused", [[_packed_id, _nil], [_PROBLEM], [_packed_integer, _nil], [_packed_integer, _nil]]),
     (
         "deliver",
         [
-            *([_packed_uri], [_packed_integer], [_packed_name("application", "commit", "welcome", "bad")]),
-            *([_packed_uri], [_packed_integer], [_packed_bytes], [_packed_bytes]),
+            [_packed_uri],
+            [_packed_integer],
+            [_KIND],
+            [_packed_uri],
+            [_packed_integer],
+            [_packed_bytes],
+            [_packed_bytes],
         ],
     ),
     ("removed", [[_packed_uri], [_packed_integer]]),

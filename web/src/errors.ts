@@ -55,3 +55,27 @@ export const PROBLEM_NAMES = [
   'internal',
 ] as const;
 export type ProblemName = (typeof PROBLEM_NAMES)[number];
+
+/** Well-formed, and not allowed. `epoch` goes with `wrong_epoch`: the room's current MLS epoch. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly problem: ProblemName;
+  readonly epoch: number | null;
+
+  constructor(problem: ProblemName, epoch: number | null = null) {
+    super(problem);
+    this.problem = problem;
+    this.epoch = epoch;
+  }
+}
+
+/** No answer now; try again after `retryAfterS` seconds. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError';
+  readonly retryAfterS: number;
+
+  constructor(reason: string, retryAfterS = 1) {
+    super(reason);
+    this.retryAfterS = retryAfterS;
+  }
+}

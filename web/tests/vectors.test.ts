@@ -22,6 +22,7 @@ import {
 import * as franking from '../src/franking.ts';
 import { type ClientFrame, encodeFrame, readServerFrame } from '../src/frames.ts';
 import type { DeviceUri, HubUri, RoomUri, TimestampMs, UserUri } from '../src/ids.ts';
+import { ciphertextLength } from '../src/padding.ts';
 import { type ExternalPart } from '../src/part.ts';
 import { safetyNumber } from '../src/safety-number.ts';
 import { signContent, verifyWithLabel } from '../src/signature.ts';
@@ -355,6 +356,15 @@ const RUNNERS: Record<string, Runner> = {
 
     test.each(file.refused)('what is no frame of a server is refused: $name', async (row) => {
       expect(await checkOf(() => readServerFrame(fromHex(row.bytes)))).toBe(row.check);
+    });
+  },
+
+  padding: () => {
+    const name = 'ciphertext length in bytes by content length in bytes';
+    const lengths = Object.entries(readVector<Record<typeof name, Record<string, number>>>('padding')[name]);
+
+    test.each(lengths)('%s bytes of content become %d', (content, ciphertext) => {
+      expect(ciphertextLength(Number(content))).toBe(ciphertext);
     });
   },
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
+from nightlight.server.http.origins import Origins, origins_on
 from nightlight.server.http.problem_json import render
 from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
 from nightlight.server.http.user_api import user_api
+from nightlight.server.http.web_app import web_app
 from nightlight.server.ports.delivery import Clock, Random
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -97,9 +99,9 @@ class Application:
 
 
 def compose(
-    settings: Settings, *, origin: str, clock: Clock = system_clock, random: Random = os.urandom
+    settings: Settings, *, origins: Sequence[str], clock: Clock = system_clock, random: Random = os.urandom
 ) -> Application:
-    """The application on ``settings``, with its database migrated. ``origin``: what clients sign in to.
+    """The application on ``settings``, with its database migrated. ``origins``: where clients reach it.
 
     Raises ``UnavailableError`` if the database cannot be opened.
     """
@@ -118,7 +120,6 @@ def compose(
         store,
         clock,
         random,
-        origin,
         challenge_ms=settings.challenge_seconds * _S,
         session_ms=settings.session_minutes * _MINUTE_MS,
         challenge_key=random(_KEY_BYTES),
@@ -161,10 +162,15 @@ def compose(
                 await log.flush_cursors()
             await database.close()
 
+    entrances = Origins(tuple(origins))
+    app = web_app(entrances)
+    if app is None:
+        _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, contacts, room_service),
+            user_api(entrances, authentication, directory, contacts, room_service),
             public_api(directory, metrics, database.check_usable),
+            *([] if app is None else [app]),
         ],
         exception_handlers={Exception: render},
         openapi_config=OpenAPIConfig(title="Nightlight", version="1"),
@@ -182,10 +188,11 @@ def serve(settings_file: Path, *, data: Path | None = None, port: int | None = N
     _log_as_json(settings.log_level)
     with socket.create_server((settings.host, settings.port), backlog=2048) as listener:
         host, taken_port = listener.getsockname()[:2]
-        origin = settings.origin or f"http://{host}:{taken_port}"
-        application = compose(settings, origin=origin)
+        providers = [ProviderName(provider) for provider in settings.providers]
+        origins = settings.origins or origins_on(host, taken_port, providers)
+        application = compose(settings, origins=origins)
         server = _Server(_uvicorn_config(application, settings), application)
-        _log.info("listening", url=f"http://{host}:{taken_port}", origin=origin)
+        _log.info("listening", url=f"http://{host}:{taken_port}", origins=origins)
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")
 

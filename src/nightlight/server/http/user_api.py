@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
     SignIn,
     UserDevices,
 )
+from nightlight.server.http.origins import Origins
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -37,6 +38,7 @@ _SCHEME = "Bearer "
 _TOKEN_MAX = 128
 
 Authenticating = NamedDependency[SkipValidation[Authentication]]
+Entrances = NamedDependency[SkipValidation[Origins]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
@@ -60,15 +62,22 @@ async def register(data: JSONBody[Registration], directory: Directing) -> UserDe
 
 
 @post("/challenges", summary="Ask what to sign in order to sign in", status_code=200)
-async def challenge(data: JSONBody[ChallengeRequest], authentication: Authenticating) -> Challenge:
-    """As ``Authentication.challenge``."""
-    return authentication.challenge(data.device)
+async def challenge(
+    data: JSONBody[ChallengeRequest],
+    request: Request[Any, Any, Any],
+    authentication: Authenticating,
+    origins: Entrances,
+) -> Challenge:
+    """As ``Authentication.challenge``, for the origin that was asked."""
+    return authentication.challenge(data.device, origins.of(request.headers.get("host", "")))
 
 
 @post("/sessions", summary="Sign in")
-async def sign_in(data: JSONBody[SignIn], authentication: Authenticating) -> Session:
-    """As ``Authentication.sign_in``."""
-    return await authentication.sign_in(data)
+async def sign_in(
+    data: JSONBody[SignIn], request: Request[Any, Any, Any], authentication: Authenticating, origins: Entrances
+) -> Session:
+    """As ``Authentication.sign_in``, for the origin that was asked."""
+    return await authentication.sign_in(data, origins.of(request.headers.get("host", "")))
 
 
 @get("/device-list", summary="The newest device list of somebody you know")
@@ -132,7 +141,11 @@ async def one_room(caller: Signed, room: Query, rooms: Rooming) -> Room:
 
 
 def user_api(
-    authentication: Authentication, directory: DirectoryService, contacts: ContactService, rooms: RoomService
+    origins: Origins,
+    authentication: Authentication,
+    directory: DirectoryService,
+    contacts: ContactService,
+    rooms: RoomService,
 ) -> Router:
     """Everything under ``/v1`` that a person's client calls."""
     return Router(
@@ -153,6 +166,7 @@ def user_api(
             one_room,
         ],
         dependencies={
+            "origins": Provide(lambda: origins, sync_to_thread=False),
             "authentication": Provide(lambda: authentication, sync_to_thread=False),
             "directory": Provide(lambda: directory, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
