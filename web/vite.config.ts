@@ -2,8 +2,14 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { sri } from 'vite-plugin-sri3';
 
+import { tsMls } from './ts-mls.js';
+
 export default defineConfig({
-  plugins: [svelte(), sri()],
+  plugins: [svelte(), tsMls(), sri()],
+  worker: { format: 'es', plugins: () => [tsMls()] },
+  // Mended as it is bundled, so never taken as it is.
+  optimizeDeps: { exclude: ['ts-mls'] },
+  ssr: { noExternal: ['ts-mls'] },
   build: {
     // Package data of the server that hands it out; built, never committed.
     outDir: '../src/nightlight/server/web',
@@ -15,5 +21,6 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
+    server: { deps: { inline: ['ts-mls'] } },
   },
 });
