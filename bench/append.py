@@ -36,6 +36,8 @@ async def measure(_names: Collection[str], effort: Effort, folder: Path, _consol
     settle(database_of(full), couples, messages_each=per_room)
     settle(database_of(empty), couples)
     async with _entered(full, couples, 1 + per_room) as million, _entered(empty, couples, 1) as none:
+        for server, pairs in (million, none):
+            await _visit_all_rooms(server, pairs)
         turns = [(await _turn(*million, effort), await _turn(*none, effort)) for _ in range(effort.rounds)]
     return [
         Figure(
@@ -56,6 +58,12 @@ async def _entered(folder: Path, couples: Sequence[Couple], head: int) -> AsyncI
         yield server, await connect_frame_pairs(server.port, STREAM_PATH, couples, head=head)
     finally:
         await server.stop()
+
+
+async def _visit_all_rooms(server: Server, pairs: Sequence[Pair]) -> None:
+    """Every room has had a message, so that no turn is about loading rooms that nobody has used since the start."""
+    while min(pair.done for pair in pairs) < _ROOMS // PAIRS:
+        await load.run(pairs, server, window=_WINDOW, warm_up_s=0, measure_s=1)
 
 
 async def _turn(server: Server, pairs: Sequence[Pair], effort: Effort) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, create_engine, insert
+from sqlalchemy import Connection, NullPool, Table, create_engine, insert
 
 from bench.rooms import Couple, Person, Room, submission_ids
 from nightlight.server.adapters.sql.tables import (
@@ -58,7 +58,7 @@ def settle(database: Path, couples: Sequence[Couple], *, messages_each: int = 0)
     now_ms = time.time_ns() // 1_000_000
     begun_at_ms = now_ms - _DAY_MS
     head = 1 + messages_each
-    with create_engine(f"sqlite:///{database}").begin() as connection:
+    with create_engine(f"sqlite:///{database}", poolclass=NullPool).begin() as connection:
         _put(connection, accounts, (_account(number, person, now_ms) for person, number in people.items()))
         _put(connection, devices, (_device(number, person, now_ms) for person, number in people.items()))
         _put(connection, sessions, (_session(number, person, now_ms) for person, number in people.items()))

@@ -6,7 +6,9 @@ Everything runs on this machine, beside its peer and in turns with it: servers o
 from __future__ import annotations
 
 import argparse
+import asyncio
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection
@@ -46,6 +48,10 @@ SECTIONS: dict[str, Measure] = {
 
 async def measure(names: Collection[str], effort: Effort, folder: Path, console: Console) -> list[Figure]:
     """One row for each of ``names``, and those that belong to it."""
+    task = asyncio.current_task()
+    assert task is not None
+    # Told to end, it still stops the servers that it has started.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     figures: list[Figure] = []
     for section, measure_section in SECTIONS.items():
         wanted = [name for name in names if name.startswith(f"{section}.")]
@@ -86,7 +92,10 @@ def main() -> None:
     # Next to the result and not in the system's temporary folder, which may be memory: durable has to mean the disk.
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="bench-") as folder:
         effort = QUICK if asked.quick else FULL
-        figures = uvloop.run(measure(_names(asked.only), effort, Path(folder), console))
+        try:
+            figures = uvloop.run(measure(_names(asked.only), effort, Path(folder), console))
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            sys.exit("stopped before the end; nothing is written")
     print_table(figures, "Nightlight's figures", console)
     write(figures, BUILD / "bench.json")
     console.print(f"written to {BUILD / 'bench.json'}")

@@ -1,6 +1,7 @@
 """A whole hub in this process, on a real port and a real database, with a clock that the test sets."""
 
 import asyncio
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from nightlight.protocol.ids import TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
 from nightlight.server import main
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
+from nightlight.server.http.connection import Connection
 from nightlight.server.settings import Settings
 from tests.contract.device import Device, Line
 
@@ -91,12 +93,28 @@ class Hub:
         assert isinstance(store, SqlDeliveryStore)
         return store._database
 
+    async def flush(self) -> None:
+        """Acknowledgements are durable."""
+        await self.application.stream._log.flush_cursors()
+
+    def connection_of(self, device: DeviceUri) -> Connection:
+        """The server's side of a device's connection."""
+        return self.application.connections._by_device[device]
+
     async def end(self) -> None:
         """Nothing is left."""
         for line in self._lines:
             await line.close()
         if self._stop is not None:
             await self.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and nothing in it, made once."""
+    path = tmp_path_factory.mktemp("empty") / main.DATABASE
+    asyncio.run(Database(path, wait_ms=0).close())
+    return path
 
 
 @pytest.fixture
@@ -106,9 +124,12 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def hub(tmp_path: Path, settings: dict[str, Any]) -> AsyncIterator[Hub]:
+async def hub(tmp_path: Path, empty_database: Path, settings: dict[str, Any]) -> AsyncIterator[Hub]:
     """A hub that runs."""
-    hub = Hub(tmp_path / "data", **settings)
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(empty_database, data)
+    hub = Hub(data, **settings)
     await hub.start()
     yield hub
     await hub.end()

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+from nightlight.errors import ProblemName
 from nightlight.mls.group import Group, Member
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol import credential
@@ -31,6 +32,7 @@ from nightlight.protocol.messages import (
     KeyPackageClaim,
     KeyPackageUpload,
     Ready,
+    Refused,
     Registration,
     Room,
     RoomCreation,
@@ -72,6 +74,11 @@ class Device:
         self.member.set_credential(leaf.encode())
         self.groups: dict[RoomUri, Group] = {}
 
+    @staticmethod
+    def now_s() -> int:
+        """Unix seconds."""
+        return time.time_ns() // 1_000_000_000
+
     def registration(self) -> Registration:
         """What registers this device's person."""
         signed = self.device_list.sign(self.account.sign_with_label).encode()
@@ -79,8 +86,7 @@ class Device:
 
     def key_packages(self, count: int, *, last_resort: bool = False) -> list[bytes]:
         """Fresh ones, for thirty days."""
-        now_s = time.time_ns() // 1_000_000_000
-        return self.member.key_packages(count, lifetime_s=30 * DAY_S, now_s=now_s, last_resort=last_resort)
+        return self.member.key_packages(count, lifetime_s=30 * DAY_S, now_s=self.now_s(), last_resort=last_resort)
 
     def upload(self, count: int = 3) -> KeyPackageUpload:
         """``count`` single-use key packages, and one last-resort one."""
@@ -102,8 +108,7 @@ class Device:
 
     def commit(self, room: RoomUri, *, add: list[bytes] = [], remove: list[int] = []) -> SubmitCommit:  # noqa: B006
         """A commit, pending here until ``groups[room].accept()``."""
-        now_s = time.time_ns() // 1_000_000_000
-        staged = self.groups[room].commit(add=add, remove=remove, now_s=now_s)
+        staged = self.groups[room].commit(add=add, remove=remove, now_s=self.now_s())
         return SubmitCommit(submission_id(), room, staged.commit, staged.welcome)
 
     def message(self, room: RoomUri, text: bytes = b"hello") -> SubmitMessage:
@@ -203,6 +208,29 @@ class Frames:
         frame = await self.receive()
         assert isinstance(frame, kind), frame
         return frame
+
+    async def submit(self, frame: Any) -> Accepted:
+        """The answer to ``frame``, which must be taken; what comes before it is passed over."""
+        await self.send(frame)
+        while True:
+            answer = await self.receive()
+            if isinstance(answer, Accepted) and answer.submission_id == frame.submission_id:
+                return answer
+            assert not isinstance(answer, Refused), answer
+
+    async def refused(self, frame: Any) -> Refused:
+        """The refusal of ``frame``; what comes before it is passed over."""
+        await self.send(frame)
+        while True:
+            answer = await self.receive()
+            if isinstance(answer, Refused):
+                assert answer.submission_id == frame.submission_id
+                return answer
+
+    async def nothing_more(self) -> None:
+        """The server has nothing to tell: the next it says is the answer to a frame that it cannot read."""
+        await self.socket.send(b"?")
+        assert await self.receive() == Refused(None, ProblemName.MALFORMED)
 
     async def acknowledge(self, room: RoomUri, seq: int) -> None:
         """Everything up to ``seq`` is acknowledged."""

@@ -39,9 +39,10 @@ class Talker:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.endswith(b"\n"):  # a killed process may leave half a line: that number was not acknowledged
-                self.acknowledged.add(int(line.split()[1]))
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.endswith(b"\n"):  # a killed process may leave half a line: we never heard that number
+                    self.acknowledged.add(int(line.split()[1]))
 
     async def end(self, how: signal.Signals) -> int:
         """The process is gone and every line of it heard; its exit status."""

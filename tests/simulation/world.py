@@ -4,7 +4,7 @@ Everything runs in a ``SimulatedLoop``, so a run can be repeated; either side ca
 """
 
 import asyncio
-import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +42,7 @@ STARTED_MS = time.time_ns() // 1_000_000
 """OpenMLS looks at this machine's clock, so ours starts there too."""
 
 
-class PowerLost(BaseException):  # noqa: N818 - nothing may catch it: the process is gone
+class PowerLost(BaseException):
     """What a fault point raises here instead of ending the process."""
 
 
@@ -64,7 +64,7 @@ class World:
 
     def __init__(self, folder: Path, seed: int, *, receipts: bool = False) -> None:
         self.folder = folder
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - chance that can be repeated
         self.receipts = receipts
         self.server: Application | None = None
         self.server_offset_ms = 0
@@ -175,16 +175,25 @@ class World:
         """The power of ``name``'s device fails, and comes back."""
         person = self.people[name]
         client, person.client = person.client, None
-        if client is not None:
-            client._connection._running, running = None, client._connection._running
-            for task in [running, *client._connection._chores, client._connection._reading, person.told]:
-                if task is not None:
-                    task.cancel()
-            client._connection.watchers.end(UnavailableError("the power is gone"))
-            client._store.close()
-            person.link.cut()
-            await asyncio.sleep(0)
+        if client is None:
+            return  # it is failing already
+        running, client._connection._running = client._connection._running, None
+        for task in [running, *client._connection._chores, client._connection._reading, person.told]:
+            if task is not None:
+                task.cancel()
+        client._connection.watchers.end(UnavailableError("the power is gone"))
+        client._store.close()
+        person.link.cut()
+        await asyncio.sleep(0)
         await self.open_client(name)
+
+    async def until_restarted(self, name: str, former: Client) -> None:
+        """``name`` has another client than ``former``."""
+        await self.until(lambda: self.people[name].client not in {None, former}, f"{name} is back")
+
+    async def until_joined(self, name: str, room: RoomUri) -> None:
+        """``name`` is in ``room``, and in no other."""
+        await self.until(lambda: [summary.room for summary in self.client(name).rooms()] == [room], f"{name} joins")
 
     # --- power failures at fault points
 
@@ -197,14 +206,21 @@ class World:
         self._armed.clear()
 
     def _reached(self, point: str) -> None:
-        whose = self._armed.pop(point, None)
-        if whose is None:
+        if point not in self._armed or self._armed[point] != self._whose_turn():
             return
-        if whose == "server":
-            self.do(self._restart_server())
-        else:
-            self.do(self.crash_client(whose))
+        whose = self._armed.pop(point)
+        self.do(self._restart_server() if whose == "server" else self.crash_client(whose))
         raise PowerLost(point)
+
+    def _whose_turn(self) -> str:
+        """Whose code runs at this fault point: that of the client whose store is at work, or else the server's."""
+        frame = sys._getframe(2)
+        while frame.f_back is not None:
+            store = getattr(frame.f_locals.get("self"), "_store", None)
+            if isinstance(store, Store):
+                return next((p.name for p in self.people.values() if p.client and p.client._store is store), "nobody")
+            frame = frame.f_back
+        return "server"
 
     async def _restart_server(self) -> None:
         self.crash_server()
@@ -249,9 +265,11 @@ class World:
 @contextmanager
 def _fault_points(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fault points ask ``world``, whichever module they are in."""
+    points = {client_faults.crash_point, server_faults.crash_point}
     with monkeypatch.context() as patch:
-        for faults in (client_faults, server_faults):
-            patch.setattr(faults, "crash_point", world._reached)
+        for module in list(sys.modules.values()):
+            if module.__name__.startswith("nightlight.") and getattr(module, "crash_point", None) in points:
+                patch.setattr(module, "crash_point", world._reached)
         yield
 
 
@@ -287,12 +305,5 @@ async def make_friends(world: World) -> RoomUri:
                 await asked.accept_contact(asking.user)
     room = await world.client("mira").create_room([URIS["tomas"], URIS["juno"]])
     for name in NAMES:
-        client = world.client(name)
-        await world.until(lambda client=client: [s.room for s in client.rooms()] == [room], f"{name} joins")
+        await world.until_joined(name, room)
     return room
-
-
-def copy(template: Path, folder: Path) -> Path:
-    """A world's files, in a new place."""
-    shutil.copytree(template, folder)
-    return folder

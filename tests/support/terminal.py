@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMAND_SECONDS = 60
-
 
 @dataclass(frozen=True)
 class Terminal:
@@ -19,6 +17,7 @@ class Terminal:
 
     home: Path
     server_url: str
+    patience_s: float = 120
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -27,7 +26,7 @@ class Terminal:
             capture_output=True,
             text=True,
             check=False,
-            timeout=COMMAND_SECONDS,
+            timeout=self.patience_s,
             env=self.environment,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -108,14 +109,20 @@ class ChatApp(App[None]):
         members = {room.room: room.members for room in self._client.rooms()}.get(self._room, ())
         self._show_people(members)
         self.query_one(Input).focus()
-        self.run_worker(self._follow(), exit_on_error=False)
+        self.run_worker(self._follow(self._client.events()))
+        self.run_worker(self._wait_online())
         await self._draw()
         self.query_one(History).anchor()
         await self._mark_read()
 
-    async def _follow(self) -> None:
-        async for event in self._client.events():
+    async def _follow(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
             await self._take(event)
+
+    async def _wait_online(self) -> None:
+        """The connection may have been up before we listened."""
+        await self._client.wait_online()
+        self._show_connection(ConnectionState.ONLINE)
 
     async def _take(self, event: Event) -> None:
         match event:
@@ -128,7 +135,7 @@ class ChatApp(App[None]):
                 if event.state is MessageState.FAILED:
                     self._notice(f"not sent: {event.reason}")
             case ConnectionChanged():
-                self.query_one("#connection", Static).update(_CONNECTION_WORDS[event.state])
+                self._show_connection(event.state)
             case RoomChanged(room=self._room):
                 self._show_people(event.members)
                 if not event.joined:
@@ -189,6 +196,9 @@ class ChatApp(App[None]):
 
     def _show_people(self, members: tuple[UserUri, ...]) -> None:
         self.query_one("#people", Static).update(f"{written(self._client.user)}  with  {others(self._client, members)}")
+
+    def _show_connection(self, state: ConnectionState) -> None:
+        self.query_one("#connection", Static).update(_CONNECTION_WORDS[state])
 
     def _notice(self, line: str) -> None:
         self.query_one("#notice", Static).update(line)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,8 +29,19 @@ from nightlight.protocol.messages import ContactState
 
 STORE_KEY_BYTES = 32
 VIEW_LIMIT = 1_000_000
+MEMORY = Path("/dev/shm")  # noqa: S108  a folder with a random name is made in it
+STORE_BYTES = 3 * 2**20
+"""More than a store and its write-ahead log take in a replay."""
 AT_A_TIME = 8
 """How many register or leave at a time."""
+
+
+@contextmanager
+def folder_for_stores(people: int) -> Iterator[Path]:
+    """An empty folder, gone afterwards: in memory if there is room, since in life no two people share a disk."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > people * STORE_BYTES
+    with tempfile.TemporaryDirectory(prefix="nightlight-people-", dir=MEMORY if roomy else None) as folder:
+        yield Path(folder)
 
 
 class Participant:

@@ -6,21 +6,25 @@ import asyncio
 
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person, written
-from nightlight.client.sdk import Client, RoomSummary
+from nightlight.client.sdk import Client, ConnectionChanged, ConnectionState, RoomSummary
 from nightlight.protocol.ids import RoomUri, UserUri
 
 ONLINE_SECONDS = 10
+_DECIDED = frozenset({ConnectionState.ONLINE, ConnectionState.WAITING, ConnectionState.OFFLINE})
 
 
 async def go_online(client: Client) -> bool:
-    """Whether the connection is up, with everything the hub had, within ten seconds."""
+    """Whether the first attempt gets a connection, and everything the hub had, within ten seconds."""
+    events = client.events()
     await client.connect()
     try:
         async with asyncio.timeout(ONLINE_SECONDS):
-            await client.wait_online()
+            async for event in events:
+                if isinstance(event, ConnectionChanged) and event.state in _DECIDED:
+                    return event.state is ConnectionState.ONLINE
     except TimeoutError:
-        return False
-    return True
+        pass
+    return False
 
 
 def find_room(client: Client, text: str) -> RoomSummary:

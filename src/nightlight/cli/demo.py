@@ -13,7 +13,7 @@ import uvloop
 from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, examples
-from nightlight.cli.community import Community, Participant
+from nightlight.cli.community import Community, Participant, folder_for_stores
 from nightlight.cli.demo_report import loopback_bytes, make_report, print_invitation, print_report
 from nightlight.cli.demo_script import GROUPS, MESSAGES, PEOPLE, answer, friendships, sayings
 from nightlight.cli.faults import NOT_DONE
@@ -46,27 +46,27 @@ def demo(
 
 async def _run(data: Path | None, *, once: bool, json: bool) -> int:
     ledger = Ledger()
-    with tempfile.TemporaryDirectory(prefix="nightlight-demo-") as folder:
-        async with local_server(data or Path(folder) / "server") as server:
-            stores = Path(folder) / "people"
-            stores.mkdir()
-            async with Community(server.url, stores, ledger, receipts=True) as community:
-                before, (people, rooms), after = loopback_bytes(), await _talk(community), loopback_bytes()
-                report = await asyncio.to_thread(
-                    make_report,
-                    server,
-                    ledger,
-                    people=len(people),
-                    rooms=rooms,
-                    wire_bytes=None if before is None or after is None else after - before,
-                )
-                if json:
-                    print_json(report)
-                else:
-                    print_report(report)
-                if not once:
-                    print_invitation(server, Path(folder) / "you")
-                    await _receive_visitors(people)
+    with tempfile.TemporaryDirectory(prefix="nightlight-demo-") as folder, folder_for_stores(len(PEOPLE)) as stores:
+        async with (
+            local_server(data or Path(folder) / "server") as server,
+            Community(server.url, stores, ledger, receipts=True) as community,
+        ):
+            before, (people, rooms), after = loopback_bytes(), await _talk(community), loopback_bytes()
+            report = await asyncio.to_thread(
+                make_report,
+                server,
+                ledger,
+                people=len(people),
+                rooms=rooms,
+                wire_bytes=None if before is None or after is None else after - before,
+            )
+            if json:
+                print_json(report)
+            else:
+                print_report(report)
+            if not once:
+                print_invitation(server, Path(folder) / "you")
+                await _receive_visitors(people)
     return 0 if report.faultless else NOT_DONE
 
 

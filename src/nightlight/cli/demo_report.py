@@ -111,8 +111,8 @@ def print_invitation(server: LocalServer, home: Path) -> None:
         "\n".join(
             (
                 "\nJoin in from another terminal:\n",
-                f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))}",
-                f"  {command} register {VISITOR} --server {server.url} --key-file {shlex.quote(str(home / 'key'))}",
+                f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))} NIGHTLIGHT_SERVER={server.url}",
+                f'  {command} register {VISITOR} --key-file "$NIGHTLIGHT_HOME/key"',
                 f"  {command} contacts request {HOST}",
                 f"  {command} chat {HOST}",
                 "\nEverybody here accepts and answers. Ctrl-C ends the demonstration and removes it.",
@@ -126,7 +126,6 @@ def _megabytes(size: int | None) -> str:
 
 
 def _command() -> str:
-    """``nightlight``, or the way to it from here if the shell would not find it."""
-    found = shutil.which("nightlight")
-    own = Path(sys.argv[0]).absolute()
-    return "nightlight" if found and Path(found).resolve() == own.resolve() else shlex.quote(str(own))
+    """``nightlight``, or the way to it if the shell would not find this one."""
+    own = str(Path(sys.executable).with_name("nightlight"))
+    return "nightlight" if shutil.which("nightlight") == own else shlex.quote(own)

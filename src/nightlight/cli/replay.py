@@ -18,7 +18,7 @@ from cyclopts.validators import Number
 
 from nightlight.cli.arguments import Json, examples
 from nightlight.cli.canary import Canaries
-from nightlight.cli.community import Community
+from nightlight.cli.community import Community, folder_for_stores
 from nightlight.cli.faults import NOT_DONE, InputError
 from nightlight.cli.ledger import Ledger, Outcome
 from nightlight.cli.local_server import local_server, providers_of
@@ -103,8 +103,8 @@ class Result:
 
     @property
     def faultless(self) -> bool:
-        """Whether there is a zero wherever a zero belongs, as far as could be seen."""
-        return self.outcome.faultless and not self.plaintext_found
+        """Whether there is a zero wherever a zero belongs."""
+        return self.outcome.faultless and self.plaintext_found == 0
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -116,10 +116,8 @@ class Result:
 
 async def _run(lines: Sequence[TraceLine], canaries: Canaries, target: Target, in_flight: int) -> Result:
     ledger, run, people = Ledger(), f"r{secrets.token_hex(4)}", len(people_of(lines))
-    with tempfile.TemporaryDirectory(prefix="nightlight-replay-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nightlight-replay-") as folder, folder_for_stores(people) as stores:
         async with _server(target, Path(folder) / "server") as (url, data, pid):
-            stores = Path(folder) / "people"
-            stores.mkdir()
             with counting(("people", people), ("messages", len(lines))) as (joined, done):
                 async with Community(url, stores, ledger, receipts=False) as community:
                     replay = Replay(community, lines, canaries, in_flight=in_flight)

@@ -77,6 +77,11 @@ class Connection:
         """The device may have errands or events: the loop takes them."""
         self._awake.set()
 
+    def plan_receipts(self) -> None:
+        """What senders are owed is told a little later, together."""
+        if self._receipts_at_ms is None and self.device.owes_receipts():
+            self._receipts_at_ms = self._surroundings.monotonic_ms() + RECEIPT_QUIET_MS
+
     # --- the loop
 
     async def _run(self) -> None:
@@ -107,10 +112,10 @@ class Connection:
         if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self.online.is_set():
             self._receipts_at_ms = None
             device.report_receipts()
-        self._publish(now_ms)
+        self._publish()
         while device.errands:
             await self._do(device.errands.pop(0))
-            self._publish(now_ms)
+            self._publish()
         if self._lost is not None and not self._frames:
             await self._lose(self._lost)
         elif not self._frames:
@@ -205,7 +210,7 @@ class Connection:
 
     async def _begin_again(self, reason: str) -> None:
         """What is in memory may differ from what is on disk: the device is read anew, and waits a little."""
-        self._publish(self._surroundings.monotonic_ms())
+        self._publish()
         await self._close_stream()
         self.device = Device(self._store, self._surroundings)
         self.device.session.start()
@@ -225,7 +230,7 @@ class Connection:
 
     # --- what the application hears
 
-    def _publish(self, now_ms: int) -> None:
+    def _publish(self) -> None:
         device = self.device
         events, device.events = device.events, []
         finished, device.finished = device.finished, []
@@ -238,8 +243,7 @@ class Connection:
             self.watchers.settle(submission_id, None if problem is None else RefusedError(problem))
         if events:
             self.watchers.tell(events)
-            if self._receipts_at_ms is None and device.owes_receipts():
-                self._receipts_at_ms = now_ms + RECEIPT_QUIET_MS
+            self.plan_receipts()
 
     def _settle(self, event: MessageStateChanged) -> None:
         if event.state is MessageState.SENT:

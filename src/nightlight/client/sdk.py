@@ -284,6 +284,7 @@ class Client:
     async def mark_read(self, room: RoomUri) -> None:
         """Everything in ``room`` counts as read; its senders are told if receipts are on."""
         self._connection.device.mark_read(room)
+        self._connection.plan_receipts()
         self._connection.wake()
 
     # --- what a report or a person's own look needs

@@ -10,7 +10,7 @@ and Encoding Restrictions".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias, cast
 
 import cbor2
 
@@ -22,9 +22,10 @@ Key: TypeAlias = int | str | bytes
 MAX_DEPTH = 8
 """Arrays and maps inside each other. MIMI content needs no more: itself, four parts, the three lists between them."""
 
-_SCALARS = (bytes, str, bool, type(None))
+_PLAIN = frozenset({bytes, str, bool, type(None)})
 _ARRAYS = (list, tuple)
 _KEYS = frozenset({int, str, bytes})
+_ONE_BYTE_INT = 23
 _MAX_INT = 2**64 - 1
 _MIN_INT = -(2**64)
 
@@ -49,8 +50,8 @@ _NO_TAGS = _NoTags()
 
 def _ordered(value: object, depth: int) -> Value:
     """``value`` with the entries of its maps in the order of their encoded keys."""
-    if isinstance(value, _SCALARS):
-        return value
+    if type(value) in _PLAIN:
+        return cast("Value", value)
     if isinstance(value, int):
         if not _MIN_INT <= value <= _MAX_INT:
             raise _NotAllowedError("an integer of more than 64 bits")
@@ -65,6 +66,8 @@ def _ordered(value: object, depth: int) -> Value:
 
 
 def _encoded_key(key: object) -> bytes:
+    if type(key) is int and 0 <= key <= _ONE_BYTE_INT:
+        return bytes((key,))
     if type(key) not in _KEYS:
         raise _NotAllowedError("a kind of key that is not in the profile")
     _ordered(key, 0)

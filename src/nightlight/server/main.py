@@ -20,7 +20,7 @@ import uvloop
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 
-from nightlight.errors import UnavailableError
+from nightlight.errors import ProblemName, UnavailableError
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import ProviderName, TimestampMs, parse_hub_uri
@@ -31,9 +31,10 @@ from nightlight.server.domain.franker import Franker
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.origins import Origins, origins_on
-from nightlight.server.http.problem_json import render
+from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, render
 from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
+from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
 from nightlight.server.ports.delivery import Clock, Random
@@ -86,7 +87,9 @@ class Application:
             await self.stream(scope, receive, send)
         else:
             await receive()
-            await send({"type": "websocket.close"})
+            headers = [(b"content-type", MEDIA_TYPE.encode())]
+            await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+            await send({"type": "websocket.http.response.body", "body": problem_body(ProblemName.NOT_FOUND)})
 
     async def say_goodbye(self) -> None:
         """Connected devices have been told, and what they submitted is answered."""
@@ -222,7 +225,7 @@ def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Con
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
         ws_ping_interval=settings.ping_seconds,

@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
 
 _TYPE = "/problems/"
-_MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {
     401: ProblemName.UNAUTHENTICATED,
     403: ProblemName.NOT_ALLOWED,
@@ -45,7 +45,7 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
     match error:
         case RefusedError():
             name, epoch = error.problem, error.epoch
-        case RemoteProtocolError():
+        case RemoteProtocolError() | RecursionError():  # the latter is how the JSON decoder ends on deep nesting
             name = ProblemName.MALFORMED
         case UnavailableError():
             name, headers = ProblemName.UNAVAILABLE, {"retry-after": str(error.retry_after_s)}
@@ -55,14 +55,19 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
             headers = {key: value for key, value in (error.headers or {}).items() if key.lower() == "allow"}
     if name is ProblemName.INTERNAL:
         _log.error("internal error", route=request.scope.get("path_template"), **where(error))
+    return Response(
+        problem_body(name, epoch),
+        status_code=PROBLEMS[name].status,
+        headers=headers,
+        media_type=MEDIA_TYPE if request.scope["method"] != "HEAD" else MediaType.TEXT,
+    )
+
+
+def problem_body(name: ProblemName, epoch: int | None = None) -> bytes:
+    """The problem as JSON. ``epoch`` goes with ``wrong_epoch`` alone."""
     problem = PROBLEMS[name]
     body = ProblemBody(_TYPE + name.value, problem.title, problem.status, UNSET if epoch is None else epoch)
-    return Response(
-        msgspec.json.encode(body),
-        status_code=problem.status,
-        headers=headers,
-        media_type=_MEDIA_TYPE if request.scope["method"] != "HEAD" else MediaType.TEXT,
-    )
+    return msgspec.json.encode(body)
 
 
 def where(error: BaseException) -> dict[str, object]:

@@ -83,7 +83,7 @@ class SqlRooms:
             select(rooms.c.creator_id, rooms.c.group_info_hash).where(rooms.c.room == room)
         ).one_or_none()
         if there is not None:
-            return there.tuple() == (creator.user_id, group_info_hash)
+            return tuple(there) == (creator.user_id, group_info_hash)
         room_id = self._connection.execute(
             insert(rooms)
             .values(

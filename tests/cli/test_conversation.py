@@ -1,0 +1,182 @@
+"""Two people on two machines, by commands alone: from registering to a verified message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ServerProcess
+from tests.support.terminal import Terminal
+
+ALICE, BOB, CAROL = "alice@courier.example", "bob@gallery.example", "carol@ring.example"
+
+
+@pytest.fixture(scope="module")
+def register(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Terminal]:
+    """A person with a machine of their own."""
+
+    def machine_of(person: str) -> Terminal:
+        terminal = Terminal(tmp_path_factory.mktemp("home"), server.url)
+        assert terminal.ok("register", person) == f"You are {person}.\n"
+        return terminal
+
+    return machine_of
+
+
+@pytest.fixture(scope="module")
+def alice(register: Callable[[str], Terminal]) -> Terminal:
+    return register(ALICE)
+
+
+@pytest.fixture(scope="module")
+def bob(register: Callable[[str], Terminal], alice: Terminal) -> Terminal:
+    """He and Alice are in contact."""
+    terminal = register(BOB)
+    alice.ok("contacts", "request", BOB)
+    terminal.ok("contacts", "accept", ALICE)
+    return terminal
+
+
+def test_a_message_goes_there_and_back(alice: Terminal, bob: Terminal) -> None:
+    sent = alice.json("send", BOB, "hello from the lake")
+    assert sent["state"] == "sent"
+
+    assert [
+        {name: message[name] for name in ("message_id", "sender", "text", "own", "state")}
+        for message in bob.json("read", ALICE)
+    ] == [
+        {
+            "message_id": sent["message"],
+            "sender": "mimi://courier.example/u/alice",
+            "text": "hello from the lake",
+            "own": False,
+            "state": "received",
+        }
+    ]
+    assert bob.ok("send", ALICE, "-", stdin="line one\nline two\n") == "Sent.\n"
+
+    first, second, third = alice.ok("read", BOB).splitlines()
+    assert "you  hello from the lake ✓" in first
+    assert second.endswith(f"{BOB}  line one")
+    assert third == "        line two"
+
+
+def test_both_see_the_same_safety_number(alice: Terminal, bob: Terminal) -> None:
+    number = alice.json("verify", BOB)["safety_number"]
+
+    assert bob.json("verify", ALICE)["safety_number"] == number
+    assert len(number) == 60
+    assert number.isdecimal()
+
+
+def test_a_message_is_verified_without_the_server(alice: Terminal, bob: Terminal) -> None:
+    message = alice.json("send", BOB, "to be verified")["message"]
+    bob.ok("read", ALICE)
+    away = replace(bob, server_url="http://127.0.0.1:9")
+
+    assert away.json("verify", "message", message[:20]) == {
+        "message": message,
+        "sender": "mimi://courier.example/u/alice",
+        "verified": True,
+        "check": None,
+    }
+    assert f"the provider signed that {ALICE} sent a message" in alice.ok("verify", "message", message)
+    assert "this device has no message" in bob.refused("verify", "message", "ffff")
+
+
+def test_rooms_of_three(alice: Terminal, bob: Terminal, register: Callable[[str], Terminal]) -> None:
+    carol = register(CAROL)
+    carol.ok("contacts", "request", ALICE)
+    alice.ok("contacts", "accept", CAROL)
+
+    room = alice.json("rooms", "create", BOB, CAROL)["room"]
+    name = room.rpartition("/")[2]
+    alice.ok("send", name, "hello, both")
+    assert bob.json("read", name[:12])[-1]["text"] == "hello, both"
+    assert carol.json("read", room)[-1]["text"] == "hello, both"
+
+    alice.ok("rooms", "remove", name, BOB)
+    alice.ok("send", name, "hello, Carol")
+    assert carol.json("read", name)[-1]["text"] == "hello, Carol"
+    assert "hello, Carol" not in bob.run("read", name).stdout
+
+    alice.ok("rooms", "add", name, BOB)
+    alice.ok("send", name, "welcome back")
+    assert [message["text"] for message in bob.json("read", name)] == ["hello, both", "welcome back"]
+    listed = {room["room"]: sorted(room["members"]) for room in bob.json("rooms", "list")}
+    assert len(listed[room]) == 3
+
+
+def test_nobody_reaches_a_person_who_has_not_accepted(alice: Terminal, register: Callable[[str], Terminal]) -> None:
+    stranger = register("stranger@ring.example")
+
+    assert stranger.refused("send", ALICE, "hello").startswith("refused: ")
+    stranger.ok("contacts", "request", ALICE)
+    assert stranger.refused("send", ALICE, "hello").startswith("refused: ")
+    alice.ok("contacts", "decline", "stranger@ring.example")
+    assert stranger.refused("send", ALICE, "hello").startswith("refused: ")
+    states = {contact["user"]: contact["state"] for contact in alice.json("contacts", "list")}
+    assert "mimi://ring.example/u/stranger" not in states
+
+
+def test_a_blocked_person_is_listed_until_unblocked(alice: Terminal, register: Callable[[str], Terminal]) -> None:
+    register("dora@ring.example").ok("contacts", "request", ALICE)
+
+    alice.ok("contacts", "block", "dora@ring.example")
+    assert "blocked by you" in alice.ok("contacts", "list")
+    alice.ok("contacts", "unblock", "dora@ring.example")
+    assert "dora@ring.example" not in alice.ok("contacts", "list")
+
+
+def test_a_handle_is_given_once(alice: Terminal, tmp_path: Path) -> None:
+    elsewhere = replace(alice, home=tmp_path / "elsewhere")
+
+    assert elsewhere.refused("register", ALICE) == "refused: That handle is taken."
+    assert "has no profile" in elsewhere.refused("contacts", "list")
+    assert "already registered" in alice.refused("register", ALICE)
+
+
+def test_an_unknown_provider_is_refused(alice: Terminal) -> None:
+    assert alice.refused("register", "zoe@nowhere.example").startswith("refused: ")
+
+
+def test_with_two_profiles_in_one_home_one_is_chosen(register: Callable[[str], Terminal]) -> None:
+    home = register("erin@courier.example")
+    home.ok("register", "finn@gallery.example")
+
+    assert home.refused("rooms", "list") == ("whose? choose one with --as: erin@courier.example, finn@gallery.example")
+    home.ok("contacts", "request", "finn@gallery.example", "--as", "erin@courier.example")
+    assert "asks you" in home.ok("contacts", "list", "--as", "finn@gallery.example")
+
+
+def test_without_a_server_a_message_waits_and_goes_out_later(
+    server: ServerProcess, register: Callable[[str], Terminal]
+) -> None:
+    gus, hana = register("gus@courier.example"), register("hana@ring.example")
+    gus.ok("contacts", "request", "hana@ring.example")
+    hana.ok("contacts", "accept", "gus@courier.example")
+    gus.ok("send", "hana@ring.example", "first")
+    asyncio.run(server.stop())
+    try:
+        assert gus.json("send", "hana@ring.example", "written in the dark")["state"] == "queued"
+        done = gus.run("read", "hana@ring.example")
+        assert done.stderr == "Offline: this is what this device has.\n"
+        assert done.stdout.splitlines()[-1].endswith("you  written in the dark ◷")
+    finally:
+        asyncio.run(server.start())
+
+    gus.ok("rooms", "list")
+    assert [message["text"] for message in hana.json("read", "gus@courier.example")] == ["first", "written in the dark"]
+
+
+def test_a_wrong_key_opens_nothing(register: Callable[[str], Terminal], tmp_path: Path) -> None:
+    ida = register("ida@courier.example")
+    key = ida.home / "key"
+    key.write_text("00" * 32)
+
+    assert "key" in ida.refused("contacts", "list")
+    assert not list(tmp_path.iterdir())

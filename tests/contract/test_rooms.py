@@ -1,0 +1,255 @@
+"""Rooms: beginning them, and what a commit may make of them."""
+
+import os
+from typing import Any
+
+import msgspec
+import pytest
+
+from nightlight.mls.group import Member
+from nightlight.protocol.franking import FrankingAgent
+from nightlight.protocol.ids import HubUri, RoomUri
+from nightlight.protocol.messages import (
+    Accepted,
+    ContactAction,
+    Delivery,
+    Directory,
+    EntryKind,
+    Refused,
+    Removed,
+    Room,
+    RoomCreation,
+    RoomMember,
+    SubmitCommit,
+    Wake,
+)
+from tests.contract.conftest import Hub
+from tests.contract.device import Device, Line, befriend, room_of_two, submission_id
+from tests.contract.test_accounts import problem, renewed
+
+LAKE = RoomUri("mimi://courier.example/r/lake")
+
+
+async def refused(line: Line, commit: SubmitCommit, after: int = 1) -> Refused:
+    """The hub's refusal of ``commit``."""
+    async with line.stream({commit.room: after}) as frames:
+        return await frames.refused(commit)
+
+
+async def grow(owner: Line, room: RoomUri, guest: Line, after: int) -> Accepted:
+    """``guest`` is in ``room``; the hub's answer to the commit."""
+    commit = owner.device.commit(room, add=await owner.claim(guest.device.user))
+    async with owner.stream({room: after}) as frames:
+        accepted = await frames.submit(commit)
+    owner.device.groups[room].accept()
+    assert commit.welcome is not None
+    guest.device.groups[room] = guest.device.member.join(commit.welcome)
+    return accepted
+
+
+async def test_a_room_begins_with_its_creator_and_a_repeat_changes_nothing(mira: Line) -> None:
+    creation = mira.device.begin("lake", await mira.call("GET", "/v1/directory", Directory))
+    for _ in range(2):
+        room = await mira.call("POST", "/v1/rooms", Room, creation)
+        assert room == Room(LAKE, 0, 0, [RoomMember(mira.device.device, 1)])
+    assert await mira.call("GET", "/v1/rooms", list[Room]) == [room]
+    assert await mira.call("GET", "/v1/room", Room, room=LAKE) == room
+
+
+async def test_a_room_is_a_group_of_its_name_by_its_creator_with_our_franking_agent(mira: Line, tomas: Line) -> None:
+    directory = await mira.call("GET", "/v1/directory", Directory)
+    agent = FrankingAgent(directory.franking_keys[0], HubUri(directory.hub)).encode()
+    elsewhere = FrankingAgent(os.urandom(32), HubUri(directory.hub)).encode()
+    hill = "mimi://courier.example/r/hill"
+    mine, theirs = mira.device.member, tomas.device.member
+    bad = {
+        "at another app": (RoomCreation("mimi://ring.example/r/lake", b""), "not_allowed"),  # NL-430
+        "no group": (RoomCreation(LAKE, b"hello"), "invalid_commit"),  # NL-431
+        "another name": (
+            RoomCreation(LAKE, mine.create_group(hill.encode(), agent).group_info()),
+            "invalid_commit",  # NL-432
+        ),
+        "another hub's": (
+            RoomCreation(LAKE, mine.create_group(LAKE.encode(), elsewhere).group_info()),
+            "invalid_commit",
+        ),
+        "somebody else's": (
+            RoomCreation(LAKE, theirs.create_group(LAKE.encode(), agent).group_info()),
+            "invalid_commit",  # NL-433
+        ),
+    }
+    for what, (creation, expected) in bad.items():
+        assert problem(await mira.raw("POST", "/v1/rooms", creation)) == expected, what
+    await mira.create("lake")
+    second = mira.device.begin("lake", directory)
+    response = await mira.raw("POST", "/v1/rooms", second)
+    assert (response.status_code, problem(response)) == (409, "conflict")  # NL-434
+
+
+async def test_those_outside_a_room_cannot_tell_whether_it_exists(mira: Line, tomas: Line) -> None:  # NL-435
+    await mira.create("lake")
+    answers = [await tomas.raw("GET", "/v1/room", room=room) for room in (LAKE, "mimi://ring.example/r/nowhere")]
+    assert {(answer.status_code, answer.content) for answer in answers} == {(404, answers[0].content)}
+    assert await tomas.call("GET", "/v1/rooms", list[Room]) == []
+
+
+async def test_a_contact_is_added_and_gets_the_welcome_first(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    async with tomas.stream() as frames:
+        room = await room_of_two(mira, tomas)
+        assert await frames.expect(Wake) == Wake("key_packages")
+        welcome = await frames.expect(Delivery)
+    assert (welcome.room, welcome.seq, welcome.kind, welcome.sender) == (room, 1, EntryKind.WELCOME, mira.device.device)
+    async with tomas.stream() as frames:
+        assert frames.ready.heads == {room: 1}
+        assert await frames.receive() == welcome
+    known = await tomas.call("GET", "/v1/room", Room, room=room)
+    assert (known.epoch, known.head) == (1, 1)
+    assert known.members == [RoomMember(mira.device.device, 1), RoomMember(tomas.device.device, 1)]
+
+
+async def test_nobody_is_added_who_has_not_accepted(mira: Line, tomas: Line, juno: Line) -> None:  # NL-424
+    await befriend(mira, tomas)
+    room = await mira.create("lake")
+    packages = await mira.claim(tomas.device.user)
+    await tomas.contact(ContactAction.BLOCK, mira.device.user)
+    assert (await refused(mira, mira.device.commit(room, add=packages), 0)).problem == "not_allowed"
+    mira.device.groups[room].discard()
+    strangers = juno.device.key_packages(1)
+    assert (await refused(mira, mira.device.commit(room, add=strangers), 0)).problem == "not_allowed"
+    assert (await juno.call("GET", "/v1/rooms", list[Room])) == []
+
+
+async def test_a_leaf_that_no_device_list_names_is_not_added(mira: Line, tomas: Line) -> None:  # NL-425
+    await befriend(mira, tomas)
+    room = await mira.create("lake")
+    impostor = Device(tomas.device.user)
+    assert (await refused(mira, mira.device.commit(room, add=impostor.key_packages(1)), 0)).problem == "invalid_commit"
+
+
+async def test_a_credential_that_cannot_be_read_is_not_added(mira: Line) -> None:  # NL-423
+    room = await mira.create("lake")
+    nobody = Member.create()
+    nobody.set_credential(b"hello")
+    package = nobody.key_packages(1, lifetime_s=86_400, now_s=mira.device.now_s())
+    assert (await refused(mira, mira.device.commit(room, add=package), 0)).problem == "invalid_commit"
+
+
+@pytest.mark.parametrize("settings", [{"room_members_max": 2}])
+async def test_a_room_has_no_more_members_than_the_limit(
+    mira: Line, tomas: Line, juno: Line, settings: dict[str, Any]
+) -> None:  # NL-427
+    assert settings
+    await befriend(mira, tomas)
+    await befriend(mira, juno)
+    room = await room_of_two(mira, tomas)
+    commit = mira.device.commit(room, add=await mira.claim(juno.device.user))
+    assert (await refused(mira, commit)).problem == "room_full"
+
+
+async def test_the_creator_removes_anyone_and_others_only_themselves(mira: Line, tomas: Line, juno: Line) -> None:
+    await befriend(mira, tomas)
+    await befriend(mira, juno)
+    room = await room_of_two(mira, tomas)
+    await grow(mira, room, juno, 1)
+    async with tomas.stream({room: 1}) as frames:
+        commit = await frames.expect(Delivery)
+        tomas.device.groups[room].receive(commit.payload)
+        tomas.device.groups[room].apply()
+        await frames.send(tomas.device.commit(room, remove=[2]))
+        assert (await frames.expect(Refused)).problem == "not_allowed"  # NL-428
+        tomas.device.groups[room].discard()
+        async with mira.stream({room: 2}) as owner:
+            await owner.submit(mira.device.commit(room, remove=[1]))
+        assert await frames.expect(Removed) == Removed(room, 3)
+        await frames.send(tomas.device.message(room))
+        assert (await frames.expect(Refused)).problem == "not_found"  # NL-410
+    assert await tomas.call("GET", "/v1/rooms", list[Room]) == []
+
+
+async def test_who_was_removed_while_away_hears_everything_up_to_it(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    async with mira.stream({room: 1}) as owner:
+        await owner.submit(mira.device.message(room))
+        await owner.submit(mira.device.commit(room, remove=[1]))
+        mira.device.groups[room].accept()
+        await owner.submit(mira.device.message(room))
+    async with tomas.stream() as frames:
+        assert frames.ready.heads == {}
+        told = [await frames.receive() for _ in range(3)]
+        assert [type(frame) for frame in told] == [Delivery, Delivery, Removed]
+        assert [getattr(frame, "seq", 0) for frame in told] == [1, 2, 3]
+        await frames.acknowledge(room, 3)
+        await frames.nothing_more()
+
+
+async def test_the_first_commit_of_an_epoch_wins_and_the_other_hears_the_epoch(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    late = tomas.device.commit(room)
+    async with mira.stream({room: 1}) as owner:
+        await owner.submit(mira.device.commit(room))
+    refusal = await refused(tomas, late)
+    assert (refusal.problem, refusal.epoch) == ("wrong_epoch", 2)  # NL-420
+
+
+async def test_a_commit_that_is_repeated_gets_its_answer_again(hub: Hub, mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    commit = mira.device.commit(room)
+    async with mira.stream({room: 1}) as frames:
+        first = await frames.submit(commit)
+        assert await frames.submit(commit) == first
+    await hub.restart()
+    async with mira.stream({room: 2}) as frames:
+        assert await frames.submit(commit) == first
+
+
+async def test_a_commit_is_its_committer_s_own(mira: Line, tomas: Line) -> None:  # NL-421
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    assert (await refused(mira, tomas.device.commit(room))).problem == "invalid_commit"
+
+
+async def test_a_welcome_is_for_those_added_and_only_for_them(mira: Line, tomas: Line, juno: Line) -> None:  # NL-422
+    await befriend(mira, tomas)
+    await befriend(mira, juno)
+    room = await room_of_two(mira, tomas)
+    adding = mira.device.commit(room, add=await mira.claim(juno.device.user))
+    for welcome in (None, b"hello"):
+        assert (await refused(mira, msgspec.structs.replace(adding, welcome=welcome))).problem == "invalid_commit"
+    mira.device.groups[room].discard()
+    update = mira.device.commit(room)
+    assert (await refused(mira, msgspec.structs.replace(update, welcome=adding.welcome))).problem == "invalid_commit"
+
+
+async def test_what_is_no_commit_of_this_room_is_refused_and_the_room_goes_on(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    other = await mira.create("hill")
+    foreign = mira.device.commit(other)
+    good = mira.device.commit(room)
+    for payload in (b"", b"hello", foreign.commit, mira.device.message(other).message, good.commit[:-1]):
+        refusal = await refused(mira, SubmitCommit(submission_id(), room, payload))
+        assert refusal.problem in {"malformed", "invalid_commit"}, payload[:8]
+    async with mira.stream({room: 1}) as frames:
+        assert (await frames.submit(good)).seq == 2
+
+
+async def test_who_renewed_their_device_list_is_still_added(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    _, signed = renewed(tomas.device)
+    assert (await tomas.raw("PUT", "/v1/device-list", {"device_list": signed})).is_success
+    await room_of_two(mira, tomas)
+
+
+async def test_a_person_whose_device_list_has_expired_is_not_added(hub: Hub, mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await mira.create("lake")
+    packages = await mira.claim(tomas.device.user)
+    _, signed = renewed(mira.device, days=29)
+    assert (await mira.raw("PUT", "/v1/device-list", {"device_list": signed})).is_success
+    hub.clock.ahead_ms = 21 * 86_400_000
+    await mira.sign_in()
+    assert (await refused(mira, mira.device.commit(room, add=packages), 0)).problem == "invalid_commit"
