@@ -85,7 +85,14 @@ async def test_the_app_is_at_no_other_host(server: ServerProcess, host: str) -> 
 
 
 async def test_what_is_not_there_is_a_problem_as_ever(server: ServerProcess) -> None:
-    for path in ("/index.html", "/assets/", "/assets/../settings.py", "/assets/%2e%2e/settings.py", "/v1/nothing"):
+    for path in (
+        "//",
+        "/index.html",
+        "/assets/",
+        "/assets/../settings.py",
+        "/assets/%2e%2e/settings.py",
+        "/v1/nothing",
+    ):
         answer = await get(server, path)
         assert (answer.status_code, answer.json()["title"]) == (404, "There is nothing here for you.")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, Router, get
 
+from nightlight.errors import ProblemName, RefusedError
 from nightlight.server.http.origins import Origins, is_secure
 
 BUILT = Path(__file__).parents[1] / "web"
@@ -72,10 +73,12 @@ def web_app(origins: Origins, built: Path = BUILT) -> Router | None:
 
     @get(list(assets), include_in_schema=False, sync_to_thread=False)
     def asset(request: Request[Any, Any, Any]) -> Response[bytes]:
+        found = assets.get(request.scope["path"])
+        if found is None:  # Litestar takes // for /
+            raise RefusedError(ProblemName.NOT_FOUND)
         origin = origins.find(request.headers.get("host", ""))
         if origin is None or origin not in doors:
             return Response(not_here, status_code=421, media_type=MediaType.TEXT, headers={"cache-control": "no-store"})
-        found = assets[request.scope["path"]]
         headers = found.headers | (_HTTPS_ONLY if origin.startswith("https:") else {})
         media_type = headers["content-type"]
         if request.headers.get("if-none-match") == found.headers["etag"]:
