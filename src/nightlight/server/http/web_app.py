@@ -16,7 +16,6 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, Router, get
 
-from nightlight.errors import ProblemName, RefusedError
 from nightlight.server.http.origins import Origins, is_secure
 
 BUILT = Path(__file__).parents[1] / "web"
@@ -73,9 +72,7 @@ def web_app(origins: Origins, built: Path = BUILT) -> Router | None:
 
     @get(list(assets), include_in_schema=False, sync_to_thread=False)
     def asset(request: Request[Any, Any, Any]) -> Response[bytes]:
-        found = assets.get(request.scope["path"])
-        if found is None:  # Litestar takes // for /
-            raise RefusedError(ProblemName.NOT_FOUND)
+        found = assets[request.scope["path"]]
         origin = origins.find(request.headers.get("host", ""))
         if origin is None or origin not in doors:
             return Response(not_here, status_code=421, media_type=MediaType.TEXT, headers={"cache-control": "no-store"})
