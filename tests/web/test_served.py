@@ -86,7 +86,6 @@ async def test_the_app_is_at_no_other_host(server: ServerProcess, host: str) -> 
 
 async def test_what_is_not_there_is_a_problem_as_ever(server: ServerProcess) -> None:
     for path in (
-        "//",
         "/index.html",
         "/assets/",
         "/assets/../settings.py",
