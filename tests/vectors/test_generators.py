@@ -5,6 +5,8 @@ from tests.vectors import (
     generate_day_key,
     generate_frames,
     generate_identity,
+    generate_received,
+    generate_refused_identity,
     generate_safety_number,
 )
 from tests.vectors.reading import HERE
@@ -18,6 +20,8 @@ from tests.vectors.writing import text
         ("day-key", generate_day_key.vector()),
         ("frames", generate_frames.vector()),
         ("identity", generate_identity.vector()),
+        ("received", generate_received.vector()),
+        ("refused-identity", generate_refused_identity.vector()),
         ("safety-number", generate_safety_number.vector()),
     ],
 )

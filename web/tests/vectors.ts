@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { type Bytes } from '../src/codec.ts';
 import { RemoteProtocolError, VerificationError } from '../src/errors.ts';
+import type { RoomUri, UserUri } from '../src/ids.ts';
 
 const FOLDER = new URL('../../tests/vectors/', import.meta.url);
 
@@ -19,6 +20,22 @@ export function vectorNames(): string[] {
 export function readVector<Shape>(name: string): Shape {
   return JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8')) as Shape;
 }
+
+/** What runs each vector file, by the file's name. */
+export type Runners = Record<string, () => void>;
+
+interface ContentCase {
+  name: string;
+  sender: UserUri;
+  room: RoomUri;
+  salt: string;
+  message_id: string;
+  franking_tag: string;
+  cbor: string;
+}
+
+/** The examples of the content draft. */
+export const CONTENT_CASES = readVector<{ cases: ContentCase[] }>('mimi-content').cases;
 
 export function fromHex(hex: string): Bytes {
   return new Uint8Array(Buffer.from(hex, 'hex'));
