@@ -27,10 +27,11 @@ export function toBase64(data: Uint8Array): string {
   return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));
 }
 
-/** The bytes whose base64 is `text`, or null if it is none. */
+/** The bytes whose base64 is `text`, whole and without spaces, or null if it is none. */
 export function fromBase64(text: string): Bytes | null {
   try {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return toBase64(data) === text ? data : null;
   } catch {
     return null;
   }

@@ -59,6 +59,11 @@ export function readUtf8(data: Uint8Array): string | null {
 
 /** One after the other. */
 export function concat(...pieces: readonly Uint8Array[]): Bytes {
+  return concatAll(pieces);
+}
+
+/** As `concat`, for more than a call has room for. */
+export function concatAll(pieces: readonly Uint8Array[]): Bytes {
   const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

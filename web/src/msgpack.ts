@@ -7,7 +7,7 @@
  * Source: the MessagePack specification, "Formats".
  */
 
-import { type Bytes, concat, readUtf8, utf8 } from './codec.ts';
+import { type Bytes, concat, concatAll, readUtf8, utf8 } from './codec.ts';
 
 /** Not MessagePack, or of another type than expected; `frames.ts` says which check that is. */
 export class MessagePackError extends Error {}
@@ -27,10 +27,10 @@ export function pack(value: Packable): Bytes {
   if (value instanceof Uint8Array) return concat(head(0xc4, value.length, 1), value);
   if (value instanceof Map) {
     const entries = [...(value as ReadonlyMap<string, number>)].flat();
-    return concat(packContainer(0x80, 0xde, entries.length / 2), ...entries.map(pack));
+    return concatAll([packContainer(0x80, 0xde, entries.length / 2), ...entries.map(pack)]);
   }
   const items = value as readonly Packable[];
-  return concat(packContainer(0x90, 0xdc, items.length), ...items.map(pack));
+  return concatAll([packContainer(0x90, 0xdc, items.length), ...items.map(pack)]);
 }
 
 function packContainer(short: number, long: number, length: number): Bytes {
