@@ -31,6 +31,7 @@ from nightlight.protocol.messages import (
     encode_frame,
     read_client_frame,
 )
+from nightlight.server.http.websocket import WebSocketProtocol
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -47,6 +48,7 @@ class LimitServer:
     def __init__(self, database: str) -> None:
         """``database`` is a file that does not exist yet."""
         self._connection = sqlite3.connect(database, isolation_level=None)
+        self._connection.execute("PRAGMA page_size=8192")
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.execute(_SCHEMA)
@@ -102,7 +104,7 @@ if __name__ == "__main__":
         host="127.0.0.1",
         port=int(sys.argv[1]),
         loop="uvloop",
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         lifespan="off",
         log_level="error",
         ws_per_message_deflate=False,

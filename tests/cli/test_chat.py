@@ -45,8 +45,11 @@ async def pair(server_process: ServerProcess, tmp_path: Path) -> AsyncIterator[P
 
 
 def lines(screen: ChatApp) -> list[str]:
-    """The messages on the screen, without their times."""
-    return [str(row.render()).partition(" ")[2] for row in screen.query(MessageRow)]
+    """The messages as they stand on the screen, without their times."""
+    return [
+        "\n".join(row.render_line(y).text.rstrip() for y in range(row.size.height)).partition(" ")[2]
+        for row in screen.query(MessageRow)
+    ]
 
 
 def text_of(screen: ChatApp, name: str) -> str:
@@ -89,7 +92,8 @@ async def test_the_top_line_says_who_and_whether_there_is_a_connection(pair: Pai
     screen = pair.screen
     async with screen.run_test(size=SIZE) as pilot:
         await shows(pilot, lambda: "online" in text_of(screen, "#connection"), "it says online")
-        assert text_of(screen, "#people") == "mira@courier.example  with  tomas@gallery.example"
+        assert text_of(screen, "#people") == "tomas@gallery.example"
+        assert "mira@courier.example" in screen.query_one(Input).placeholder
 
 
 async def test_without_a_connection_messages_wait_and_go_out_later(pair: Pair) -> None:
@@ -108,11 +112,15 @@ async def test_without_a_connection_messages_wait_and_go_out_later(pair: Pair) -
 async def test_hostile_text_is_shown_as_what_it_is(pair: Pair) -> None:
     screen = pair.screen
     async with screen.run_test(size=SIZE) as pilot:
-        await pair.tomas.send(pair.room, "\x1b[2J[bold]x[/bold] \u202eevil\n12:00 you  yes ✓✓")
+        await pair.tomas.send(
+            pair.room, "\x1b[2J[bold]x[/bold] \u202eevil\n12:00 you  yes ✓✓" + " " * 80 + "12:01 you  no"
+        )
         await shows(pilot, lambda: len(lines(screen)) == 1, "it appears")
-        first, second = lines(screen)[0].split("\n")
+        first, second, *others = lines(screen)[0].split("\n")
         assert first == "tomas@gallery.example  ␛[2J[bold]x[/bold] ⟨U+202E⟩evil"
-        assert second == "        12:00 you  yes ✓✓"
+        assert second == "      12:00 you  yes ✓✓"
+        assert others
+        assert all(line.startswith("      ") for line in others)
 
 
 async def test_older_messages_come_when_scrolling_up_and_the_view_stays(pair: Pair) -> None:

@@ -60,9 +60,9 @@ def test_a_message_goes_there_and_back(alice: Terminal, bob: Terminal) -> None:
     assert bob.ok("send", ALICE, "-", stdin="line one\nline two\n") == "Sent.\n"
 
     first, second, third = alice.ok("read", BOB).splitlines()
-    assert "you  hello from the lake ✓" in first
+    assert first.endswith("you  hello from the lake ✓✓ read")
     assert second.endswith(f"{BOB}  line one")
-    assert third == "        line two"
+    assert third == "      line two"
 
 
 def test_both_see_the_same_safety_number(alice: Terminal, bob: Terminal) -> None:

@@ -94,8 +94,9 @@ class Hub:
         return store._database
 
     async def flush(self) -> None:
-        """Acknowledgements are durable."""
+        """Acknowledgements are durable, and what everyone has is erased."""
         await self.application.stream._log.flush_cursors()
+        await self.application.stream._log.erase_received()
 
     def connection_of(self, device: DeviceUri) -> Connection:
         """The server's side of a device's connection."""
@@ -128,7 +129,8 @@ async def hub(tmp_path: Path, empty_database: Path, settings: dict[str, Any]) ->
     """A hub that runs."""
     data = tmp_path / "data"
     data.mkdir()
-    shutil.copy(empty_database, data)
+    shutil.copyfile(empty_database, data / main.DATABASE)
+    (data / main.DATABASE).chmod(0o600)
     hub = Hub(data, **settings)
     await hub.start()
     yield hub

@@ -116,6 +116,15 @@ async def test_a_request_without_a_bearer_token_is_refused(hub: Hub, header: str
     assert (response.status_code, problem(response)) == (401, "unauthenticated")
 
 
+@pytest.mark.parametrize("settings", [{"requests_per_second": 1, "requests_burst": 3}])
+async def test_a_device_that_calls_too_often_is_told_to_wait_and_others_are_not(
+    mira: Line, tomas: Line, settings: dict[str, Any]
+) -> None:  # NL-455
+    answers = [await mira.raw("GET", "/v1/contacts") for _ in range(settings["requests_burst"] + 1)]
+    assert (answers[-1].status_code, problem(answers[-1])) == (429, "too_many")
+    assert (await tomas.raw("GET", "/v1/contacts")).is_success
+
+
 async def test_the_server_stores_no_token(hub: Hub, mira: Line) -> None:
     with hub.database.snapshot() as connection:
         stored = [bytes(row[0]) for row in connection.exec_driver_sql("SELECT token_hash FROM sessions")]

@@ -185,6 +185,21 @@ async def test_ciphertext_goes_once_every_device_has_it_and_repeats_are_still_kn
         assert await frames.submit(message) == first
 
 
+async def test_ciphertext_that_was_still_to_be_erased_goes_after_a_restart(
+    hub: Hub, mira: Line, tomas: Line, lake: RoomUri
+) -> None:
+    async with mira.stream({lake: 1}) as frames, tomas.stream({lake: 1}) as other:
+        await frames.submit(mira.device.message(lake))
+        await other.expect(Delivery)
+        for line in (frames, other):
+            await line.acknowledge(lake, 2)
+            await line.nothing_more()
+    await hub.restart()
+    await hub.application.stream._log.erase_received()
+    with hub.database.snapshot() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM payloads").scalar_one() == 0
+
+
 async def test_accepted_times_rise_though_the_clock_jumps(hub: Hub, mira: Line, lake: RoomUri) -> None:
     times = []
     async with mira.stream({lake: 1}) as frames:

@@ -93,6 +93,15 @@ async def test_those_outside_a_room_cannot_tell_whether_it_exists(mira: Line, to
     assert await tomas.call("GET", "/v1/rooms", list[Room]) == []
 
 
+@pytest.mark.parametrize("settings", [{"rooms_max": 1}])
+async def test_a_device_begins_only_so_many_rooms(mira: Line, settings: dict[str, Any]) -> None:  # NL-436
+    assert settings
+    await mira.create("lake")
+    second = mira.device.begin("hill", await mira.call("GET", "/v1/directory", Directory))
+    assert problem(await mira.raw("POST", "/v1/rooms", second)) == "too_many"
+    assert [room.room for room in await mira.call("GET", "/v1/rooms", list[Room])] == [LAKE]
+
+
 async def test_a_contact_is_added_and_gets_the_welcome_first(mira: Line, tomas: Line) -> None:
     await befriend(mira, tomas)
     async with tomas.stream() as frames:

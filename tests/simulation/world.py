@@ -91,6 +91,7 @@ class World:
         while self.server is server:
             with suppress(NightlightError):
                 await server.stream._log.flush_cursors()
+                await server.stream._log.erase_received()
             await asyncio.sleep(1)
 
     def crash_server(self) -> None:
@@ -178,7 +179,7 @@ class World:
         if client is None:
             return  # it is failing already
         running, client._connection._running = client._connection._running, None
-        for task in [running, *client._connection._chores, client._connection._reading, person.told]:
+        for task in [running, *client._connection._chores.values(), client._connection._reading, person.told]:
             if task is not None:
                 task.cancel()
         client._connection.watchers.end(UnavailableError("the power is gone"))

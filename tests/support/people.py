@@ -1,9 +1,11 @@
 """Invented people with real clients, for tests that run a whole server."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from nightlight.client.events import Message, MessageState
 from nightlight.client.identity import new_store
@@ -11,6 +13,7 @@ from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport
+from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import RoomUri, UserUri
 
 MIRA = UserUri("mimi://courier.example/u/mira")
@@ -21,6 +24,8 @@ KEY_PACKAGES = 10
 PATIENCE_S = 120.0
 """How long a test waits for what must happen; it is no bound on the product."""
 LOOK_EVERY_S = 0.02
+TRIES = 200
+T = TypeVar("T")
 UNSENT = {MessageState.QUEUED, MessageState.FAILED}
 
 
@@ -45,9 +50,13 @@ async def newcomer(
     surroundings = Surroundings(receipts=receipts, key_packages=KEY_PACKAGES)
     store = new_store(store_path(folder, user), STORE_KEY, url, user, surroundings)
     client = Client(store, NetworkTransport(through or url), surroundings)
-    await client.publish()
-    await client.connect()
-    await client.wait_online()
+    try:
+        await client.publish()
+        await client.connect()
+        await client.wait_online()
+    except BaseException:
+        await client.close()
+        raise
     return client
 
 
@@ -58,6 +67,14 @@ async def returning(user: UserUri, folder: Path, *, through: str | None = None, 
     client = Client(store, NetworkTransport(through or store.identity().server_url), surroundings)
     await client.connect()
     return client
+
+
+async def insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer of ``ask``, which is asked again while the server cannot be reached, as a person would."""
+    for _ in range(TRIES):
+        with suppress(UnavailableError):
+            return await ask()
+    raise AssertionError("never answered")
 
 
 async def befriend(asking: Client, asked: Client) -> None:

@@ -1,6 +1,7 @@
 """A relay between clients and server that loses, doubles, swaps and cuts what passes, as a test tells it."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, Literal
@@ -39,6 +40,16 @@ def every(count: int, deed: Deed) -> Deed:
         nonlocal seen
         seen += 1
         return faithful(frame) if seen % count else deed(frame)
+
+    return chosen
+
+
+def sometimes(seed: int, chance: float, deed: Deed) -> Deed:
+    """``deed`` befalls each with a probability of ``chance``; the others arrive once."""
+    dice = random.Random(seed)  # noqa: S311
+
+    def chosen(frame: bytes) -> Sequence[bytes | Literal["cut"]]:
+        return deed(frame) if dice.random() < chance else faithful(frame)
 
     return chosen
 
@@ -126,14 +137,15 @@ class Relay:
             body, more = body + part.get("body", b""), part.get("more_body", False)
         target = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"content-length"}]
-        answer: httpx.Response | None = None
+        answer: httpx.Response | None = None  # the first: nobody waits for the answer to a copy
         async with httpx.AsyncClient(base_url=self.upstream) as http:
             for item in self.requests(body):
                 if item == CUT:
                     # An answer that is announced and never comes: uvicorn breaks the connection.
                     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
                     return
-                answer = await http.request(scope["method"], target, headers=headers, content=item)
+                heard = await http.request(scope["method"], target, headers=headers, content=item)
+                answer = answer or heard
         assert answer is not None
         passed = [
             (name, value) for name, value in answer.headers.raw if name.lower() in {b"content-type", b"retry-after"}

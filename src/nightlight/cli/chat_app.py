@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from nightlight.cli.conversation import others
 from nightlight.cli.faults import INTERRUPTED, explain
-from nightlight.cli.message_line import message_line
+from nightlight.cli.message_line import message_row
 from nightlight.cli.people import written
 from nightlight.client.sdk import (
     Client,
@@ -36,7 +36,7 @@ _CONNECTION_WORDS = {
     ConnectionState.CONNECTING: "◌ connecting",
     ConnectionState.CATCHING_UP: "◌ catching up",
     ConnectionState.ONLINE: "● online",
-    ConnectionState.WAITING: "○ offline; what you write is sent later",
+    ConnectionState.WAITING: "○ offline, sends later",
 }
 
 
@@ -45,14 +45,14 @@ class MessageRow(Static):
 
     def __init__(self, message: Message) -> None:
         """The row shows ``message`` from the start."""
-        super().__init__(message_line(message))
+        super().__init__(message_row(message))
         self.message = message
 
     def show(self, message: Message) -> None:
         """The row shows ``message``, a later state of the same one."""
         if message != self.message:
             self.message = message
-            self.update(message_line(message))
+            self.update(message_row(message))
 
 
 class History(VerticalScroll):
@@ -73,10 +73,11 @@ class ChatApp(App[None]):
 
     CSS = """
     #top { height: 1; background: $panel; padding: 0 1; }
-    #people { width: 1fr; }
+    #people { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     #connection { width: auto; }
     History { height: 1fr; padding: 0 1; }
     MessageRow { height: auto; }
+    Input { border: round $primary; }
     #notice { height: auto; color: $error; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,7 +103,7 @@ class ChatApp(App[None]):
             yield Static(_CONNECTION_WORDS[ConnectionState.CONNECTING], id="connection", markup=False)
         yield History()
         yield Static(id="notice", markup=False)
-        yield Input(placeholder="Write, and press Enter", max_length=16_000)
+        yield Input(placeholder=f"Write as {written(self._client.user)}, and press Enter", max_length=16_000)
 
     async def on_mount(self) -> None:
         """What the store holds is shown, and what happens is followed."""
@@ -195,7 +196,7 @@ class ChatApp(App[None]):
             await self._client.mark_read(self._room)
 
     def _show_people(self, members: tuple[UserUri, ...]) -> None:
-        self.query_one("#people", Static).update(f"{written(self._client.user)}  with  {others(self._client, members)}")
+        self.query_one("#people", Static).update(others(self._client, members))
 
     def _show_connection(self, state: ConnectionState) -> None:
         self.query_one("#connection", Static).update(_CONNECTION_WORDS[state])

@@ -32,6 +32,8 @@ VIEW_LIMIT = 1_000_000
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder with a random name is made in it
 STORE_BYTES = 3 * 2**20
 """More than a store and its write-ahead log take in a replay."""
+KEY_PACKAGES = 30
+"""Topped up as they are used; a hundred for each of a thousand people would be most of what a replay does."""
 AT_A_TIME = 8
 """How many register or leave at a time."""
 
@@ -135,6 +137,7 @@ class Community:
                 self._folder / f"{handle_of(user)}@{provider_of(user)}.db",
                 store_key=self._store_key,
                 receipts=self._receipts,
+                key_packages=KEY_PACKAGES,
             )
             person = Participant(client, self._ledger)
             self._people.append(person)

@@ -10,6 +10,7 @@ from nightlight.client.sdk import Client, ConnectionChanged, ConnectionState, Ro
 from nightlight.protocol.ids import RoomUri, UserUri
 
 ONLINE_SECONDS = 10
+SETTLE_SECONDS = 5
 _DECIDED = frozenset({ConnectionState.ONLINE, ConnectionState.WAITING, ConnectionState.OFFLINE})
 
 
@@ -25,6 +26,15 @@ async def go_online(client: Client) -> bool:
     except TimeoutError:
         pass
     return False
+
+
+async def settle(client: Client) -> None:
+    """What was to be sent is sent, receipts included; or it goes out next time."""
+    try:
+        async with asyncio.timeout(SETTLE_SECONDS):
+            await client.wait_settled()
+    except TimeoutError:
+        pass
 
 
 def find_room(client: Client, text: str) -> RoomSummary:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from nightlight.cli.arguments import Conversation, Json, examples
-from nightlight.cli.conversation import find_room, go_online
-from nightlight.cli.message_line import message_line
-from nightlight.cli.output import print_json, say
+from nightlight.cli.conversation import find_room, go_online, settle
+from nightlight.cli.message_line import message_cells
+from nightlight.cli.output import print_json, print_line, say
 from nightlight.cli.profile import DEFAULT_WHO, Who
+from nightlight.client.sdk import Message
 
 ID_DIGITS = 12
 app = App(
@@ -38,15 +41,29 @@ async def read(
 ) -> None:
     """The newest messages are shown, oldest first, and count as read."""
     async with who.device() as client:
-        if not await go_online(client):
+        online = await go_online(client)
+        if not online:
             say("Offline: this is what this device has.")
         uri = find_room(client, room).room
         messages = client.messages(uri, limit=limit)
         await client.mark_read(uri)
+        if online:
+            await settle(client)
     if json:
         print_json([{**msgspec.to_builtins(message), "message_id": message.message_id.hex()} for message in messages])
         return
-    console = Console(soft_wrap=True, highlight=False)
+    _print(messages, ids=ids)
+
+
+def _print(messages: Sequence[Message], *, ids: bool) -> None:
+    """In a terminal, texts wrap under themselves; elsewhere, a message's further lines are indented."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table.grid(padding=(0, 1, 0, 0))
     for message in messages:
-        prefix = Text(f"{message.message_id.hex()[:ID_DIGITS]} ", style="dim") if ids else Text()
-        console.print(prefix + message_line(message))
+        identifier = [Text(message.message_id.hex()[:ID_DIGITS], style="dim")] if ids else []
+        cells = [*identifier, *message_cells(message)]
+        table.add_row(*cells)
+        if not console.is_terminal:
+            print_line(" ".join(cell.plain for cell in cells).replace("\n", "\n      "))
+    if console.is_terminal:
+        console.print(table)

@@ -30,6 +30,7 @@ MAX_FRAMES = 512
 """Frames that wait to be processed; more stay in the socket."""
 RECEIPT_QUIET_MS = 200
 """Receipts are told together, this long after the first."""
+FIRST_CHORE_WAIT_S, LONGEST_CHORE_WAIT_S = 0.5, 60.0
 _RANDOM_BYTES = 4
 
 
@@ -41,11 +42,14 @@ class Connection:
         self.device = Device(store, surroundings)
         self.watchers = Watchers()
         self.online = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Set while the connection is up and nothing waits to be told or answered."""
         self._store = store
         self._hub = hub
         self._surroundings = surroundings
         self.housekeeping = Housekeeping(store, hub, surroundings)
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores: dict[str, asyncio.Task[None]] = {}
+        self._due: set[str] = set()
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._frames: list[ServerFrame] = []
@@ -56,14 +60,17 @@ class Connection:
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """The loop runs, if it did not."""
+        """The loop runs; if it did and waited to connect, it waits no longer."""
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+        else:
+            self.device.session.hurry(self._surroundings.monotonic_ms())
+            self.wake()
 
     async def stop(self) -> None:
         """The loop has ended. Raises what ended it, if it ended by itself."""
         running, self._running = self._running, None
-        chores = [*self._chores, *([running] if running is not None else [])]
+        chores = [*self._chores.values(), *([running] if running is not None else [])]
         for task in chores:
             task.cancel()
         results = await asyncio.gather(*chores, return_exceptions=True)
@@ -76,11 +83,13 @@ class Connection:
     def wake(self) -> None:
         """The device may have errands or events: the loop takes them."""
         self._awake.set()
+        self.settled.clear()
 
     def plan_receipts(self) -> None:
         """What senders are owed is told a little later, together."""
         if self._receipts_at_ms is None and self.device.owes_receipts():
             self._receipts_at_ms = self._surroundings.monotonic_ms() + RECEIPT_QUIET_MS
+            self.settled.clear()
 
     # --- the loop
 
@@ -123,6 +132,9 @@ class Connection:
 
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
+        told_everything = self._receipts_at_ms is None and not self.device.session.busy
+        if self.online.is_set() and told_everything and not self._awake.is_set():
+            self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
         due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self.online.is_set() else None]
         times = [at for at in due if at is not None]
@@ -261,13 +273,25 @@ class Connection:
             self.online.clear()
 
     def _chore(self, what: str) -> None:
-        """It is done beside the loop; what fails is done at the next occasion."""
+        """It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers."""
+        self._due.add(what)
+        if what not in self._chores:
+            self._chores[what] = asyncio.create_task(self._work(what), name=what)
 
-        async def work() -> None:
-            with suppress(NightlightError):
-                await self.housekeeping.do(what, self.device)
-            self.wake()
-
-        task = asyncio.create_task(work(), name=what)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+    async def _work(self, what: str) -> None:
+        wait_s = FIRST_CHORE_WAIT_S
+        try:
+            while what in self._due:
+                self._due.discard(what)
+                try:
+                    await self.housekeeping.do(what, self.device)
+                except UnavailableError:
+                    self._due.add(what)
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, LONGEST_CHORE_WAIT_S)
+                    await self.online.wait()
+                except NightlightError:
+                    pass  # recorded where it was found
+                self.wake()
+        finally:
+            del self._chores[what]

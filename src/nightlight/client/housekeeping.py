@@ -19,13 +19,17 @@ from nightlight.errors import (
     ProblemName,
     RefusedError,
     RemoteProtocolError,
+    UnavailableError,
     VerificationError,
 )
-from nightlight.mls.group import MlsError, read_key_package
+from nightlight.mls.group import Disposition, MlsError, disposition, read_key_package
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import HubUri, RoomUri, UserUri
-from nightlight.protocol.messages import ClaimedKeyPackages, Contact, UserDevices
+from nightlight.protocol.messages import ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices
+
+DIRECTORY_DAY_MS = 86_400_000
+"""How long the directory is taken as read; a key that is not in it is asked about at once."""
 
 
 class Housekeeping:
@@ -37,6 +41,9 @@ class Housekeeping:
         self._hub = hub
         self._surroundings = surroundings
         self._one_at_a_time = asyncio.Lock()
+        self._waiting: set[str] = set()
+        self._directory_read_ms: int | None = None
+        self._asking_for_contacts = asyncio.Lock()
         self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
             "contacts": self.refresh_contacts,
             "key_packages": self.top_up_key_packages,
@@ -44,16 +51,21 @@ class Housekeeping:
         }
 
     async def do(self, what: str, device: Device) -> None:
-        """The chore named ``what`` is done; one that we do not know is none."""
+        """The chore named ``what`` is done, once for all who ask while it waits; one that we do not know is none."""
         chore = self._chores.get(what)
-        if chore is not None:
-            async with self._one_at_a_time:
-                await chore(device)
+        if chore is None or what in self._waiting:
+            return
+        self._waiting.add(what)
+        async with self._one_at_a_time:
+            self._waiting.discard(what)
+            await chore(device)
 
     async def _everything_else(self, device: Device) -> None:
         with self._store.transaction():
             self._store.purge_evidence(self._surroundings.clock())
-        await self.refresh_directory(device)
+        age_ms = self._surroundings.monotonic_ms() - (self._directory_read_ms or -DIRECTORY_DAY_MS)
+        if age_ms >= DIRECTORY_DAY_MS:
+            await self.refresh_directory(device)
         await self._renew_device_list(device)
         for room in device.created_rooms():
             await self.announce_room(device, room)
@@ -62,7 +74,8 @@ class Housekeeping:
 
     async def refresh_contacts(self, device: Device) -> list[Contact]:
         """The contacts are what the server says, and the application hears of what has changed."""
-        contacts = await self._hub.contacts()
+        async with self._asking_for_contacts:  # so that no answer is older than the one before it
+            contacts = await self._hub.contacts()
         before = {contact.user: contact.state for contact in self._store.contacts()}
         after = {contact.user: contact.state for contact in contacts}
         if before != after:
@@ -86,6 +99,7 @@ class Housekeeping:
 
     async def refresh_directory(self, device: Device) -> None:
         """The hub's franking keys are pinned."""
+        self._directory_read_ms = self._surroundings.monotonic_ms()
         directory = await self._hub.directory()
         device.trust.learn_directory(directory)
 
@@ -113,9 +127,11 @@ class Housekeeping:
 
     async def top_up_key_packages(self, device: Device) -> None:
         """The server has enough key packages of this device."""
-        upload = KeyPackages(self._store, device.groups, self._surroundings).top_up(
-            await self._hub.count_key_packages()
-        )
+        await self.publish_key_packages(device, await self._hub.count_key_packages())
+
+    async def publish_key_packages(self, device: Device, held: KeyPackageCount) -> None:
+        """The server, which has ``held``, has enough key packages of this device."""
+        upload = KeyPackages(self._store, device.groups, self._surroundings).top_up(held)
         if upload is not None:
             await self._hub.publish_key_packages(upload)
 
@@ -149,6 +165,8 @@ class Housekeeping:
             try:
                 self._check_claimed(device, claimed, listed)
             except (MlsError, RemoteProtocolError, VerificationError) as error:
+                if isinstance(error, MlsError) and disposition(error) is Disposition.CLOCK:
+                    raise UnavailableError("this machine's clock is wrong") from error
                 device.record_fault(None, error.check, HUB)
                 if isinstance(error, MlsError):
                     raise VerificationError(error.check, error.reason) from error

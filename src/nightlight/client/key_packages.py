@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
-from nightlight.mls.group import read_key_package
+from nightlight.protocol.codec import write_vector
 from nightlight.protocol.messages import KeyPackageCount, KeyPackageUpload
 
 LIFETIME_S = 30 * 86_400
 KEPT_LONGER_S = 30 * 86_400
 """One that was claimed on its last day may be in a welcome that arrives a month later."""
 TOP_UP_AT = 25
+"""With fewer than this, or than half of what is wanted, the server gets more."""
+
+_REFERENCE_LABEL = b"MLS 1.0 KeyPackage Reference"
+_MESSAGE_HEAD_BYTES = 4
+
+
+def reference(message: bytes) -> bytes:
+    """The KeyPackageRef, 32 bytes, of a key package of our own, in its MLSMessage; nothing is verified.
+
+    Source: RFC 9420 section 5.2 "Hash-Based Identifiers".
+    """
+    return hashlib.sha256(write_vector(_REFERENCE_LABEL) + write_vector(message[_MESSAGE_HEAD_BYTES:])).digest()
 
 
 class KeyPackages:
@@ -28,7 +42,7 @@ class KeyPackages:
     def top_up(self, held: KeyPackageCount) -> KeyPackageUpload | None:
         """What to publish when the server has ``held``; the private parts are durable. None: it has enough."""
         now_s = self._clock() // 1000
-        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, self._wanted) else 0
+        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, (self._wanted + 1) // 2) else 0
         if not missing and held.has_last_resort:
             return None
         with self._groups.transaction():
@@ -38,7 +52,7 @@ class KeyPackages:
             last = []
             if not held.has_last_resort:
                 last = member.key_packages(1, lifetime_s=LIFETIME_S, now_s=now_s, last_resort=True)
-            references = [read_key_package(message).reference for message in [*single, *last]]
+            references = [reference(message) for message in [*single, *last]]
             self._store.add_key_packages(references, now_s + LIFETIME_S)
         crash_point("key_packages.after_store")
         return KeyPackageUpload(single, last[0] if last else None)

@@ -32,7 +32,7 @@ from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, Una
 from nightlight.protocol.codec import MAX_U64
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
-from nightlight.protocol.messages import Contact, ContactAction
+from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
 from nightlight.protocol.safety_number import safety_number
 
 __all__ = [
@@ -122,20 +122,24 @@ class Client:
         if listed is None:
             raise LocalProtocolError("a device without its own device list")
         await self._hub.register(registration(device.identity, listed))
+        await self._housekeeping.refresh_directory(device)
+        await self._housekeeping.publish_key_packages(device, KeyPackageCount(0, has_last_resort=False))
         with self._store.transaction():
             self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
-        await self._housekeeping.refresh_directory(device)
-        await self._housekeeping.top_up_key_packages(device)
 
     # --- the connection
 
     async def connect(self) -> None:
-        """A background task keeps a connection, reconnecting with backoff; returns at once."""
+        """A background task keeps a connection, reconnecting with backoff; returns at once. Again: now, not later."""
         self._connection.start()
 
     async def wait_online(self) -> None:
         """The connection is up, and everything the hub had for this device is processed."""
         await self._connection.online.wait()
+
+    async def wait_settled(self) -> None:
+        """The connection is up, and the hub has everything that was to be sent, receipts included."""
+        await self._connection.settled.wait()
 
     async def close(self) -> None:
         """The connection and the store are closed; what was not sent stays in the outbox."""
@@ -185,8 +189,8 @@ class Client:
         await self._contact(ContactAction.UNBLOCK, user)
 
     async def _contact(self, action: ContactAction, user: UserUri) -> None:
+        """The server wakes whoever sees a change, ourselves included."""
         await self._hub.contact(action, user)
-        await self.contacts()
 
     async def safety_number(self, user: UserUri) -> str:
         """60 digits over both account keys, the same on both sides; compare them aloud."""

@@ -200,6 +200,11 @@ class Session:
 
     # --- what the store holds
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits to be submitted or answered."""
+        return any(state.queue for state in self._rooms.values())
+
     def open_room(self, room: RoomUri, stored: int, epoch: int, queue: Iterable[Outgoing] = ()) -> list[Effect]:
         """This device is in ``room`` and holds its log up to ``stored``."""
         state = self._rooms[room] = _Room(stored=stored, released=stored, epoch=epoch, queue=deque(queue))

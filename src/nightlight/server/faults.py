@@ -18,7 +18,8 @@ TRANSACTIONS: dict[str, str] = {
     "room": "a room with its creator",
     "batch": "messages in their logs",
     "handshake": "MLS commits, with whatever messages came with them",
-    "ack": "cursors, and ciphertext that everyone has",
+    "ack": "cursors",
+    "erase": "ciphertext that every device has, gone",
     "purge": "what may no longer be kept",
 }
 """What each transaction makes durable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -28,6 +29,7 @@ from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
+from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.origins import Origins, origins_on
@@ -37,6 +39,7 @@ from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
+from nightlight.server.http.websocket import WebSocketProtocol
 from nightlight.server.ports.delivery import Clock, Random
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -46,7 +49,7 @@ from nightlight.server.services.handshakes import HandshakeService
 from nightlight.server.services.log import LogService
 from nightlight.server.services.retention import RetentionService
 from nightlight.server.services.rooms import RoomService
-from nightlight.server.settings import DEMO, Settings, load_settings
+from nightlight.server.settings import DEMO, Settings, SettingsError, load_settings
 from nightlight.server.worker import every
 
 DATABASE = "nightlight.db"
@@ -58,8 +61,11 @@ _S = 1_000
 _MINUTE_MS = 60_000
 _WEBSOCKET_SLACK = 4
 """A frame this many times too large is still read, so that it can be refused in words."""
+_BACKLOG = 2_048
 _GOODBYE_SECONDS = 5
 _STOP_SECONDS = 5
+_COLLECT_AFTER = 100_000
+_ERASE_SECONDS = 0.5
 
 _log = structlog.get_logger()
 
@@ -131,7 +137,7 @@ def compose(
         store, connections, clock, hub, providers, franking_key.public_key, settings.key_packages_max
     )
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
-    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode())
+    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max)
     log = LogService(store, rooms)
     delivery = DeliveryService(
         store,
@@ -145,13 +151,16 @@ def compose(
         message_bytes_max=settings.message_bytes_max,
         batch_max=settings.batch_max,
     )
+    allowances = Allowances(time.monotonic, settings.requests_per_second, settings.requests_burst)
     retention = RetentionService(store, clock)
     stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await log.find_received()
         chores = [
             asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
+            asyncio.create_task(every(_ERASE_SECONDS, "erasing what was received", log.erase_received)),
             asyncio.create_task(every(settings.purge_seconds, "purge", retention.purge)),
         ]
         try:
@@ -171,7 +180,7 @@ def compose(
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(entrances, authentication, directory, contacts, room_service),
+            user_api(entrances, authentication, directory, contacts, room_service, allowances),
             public_api(directory, metrics, database.check_usable),
             *([] if app is None else [app]),
         ],
@@ -186,18 +195,26 @@ def compose(
 
 
 def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``, ``OSError``."""
+    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``."""
     settings = load_settings(settings_file, data=data, port=port)
     _log_as_json(settings.log_level)
-    with socket.create_server((settings.host, settings.port), backlog=2048) as listener:
+    with _listener(settings) as listener:
         host, taken_port = listener.getsockname()[:2]
         providers = [ProviderName(provider) for provider in settings.providers]
         origins = settings.origins or origins_on(host, taken_port, providers)
         application = compose(settings, origins=origins)
         server = _Server(_uvicorn_config(application, settings), application)
         _log.info("listening", url=f"http://{host}:{taken_port}", origins=origins)
+        _collect_rarely()
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")
+
+
+def _listener(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"{settings.host}:{settings.port}: {error.strerror}") from None
 
 
 class _Server(uvicorn.Server):
@@ -226,17 +243,25 @@ def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Con
         application,
         loop="uvloop",
         http=HttpProtocol,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
         ws_ping_interval=settings.ping_seconds,
         ws_ping_timeout=settings.ping_seconds,
         ws_per_message_deflate=False,
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
         lifespan="on",
     )
+
+
+def _collect_rarely() -> None:
+    """Cached rooms live long and hold no cycles: walking them again and again costs every message its share."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 def _stream_limits(settings: Settings) -> StreamLimits:
@@ -251,17 +276,15 @@ def _stream_limits(settings: Settings) -> StreamLimits:
 
 
 def _key_file(path: Path, random: Random) -> bytes:
-    """The 32 bytes in ``path``, which only we may read; made at the first start."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - it is open already
-        key = random(_KEY_BYTES)
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    """The 32 bytes in ``path``, which only we may read; made at the first start, whole or not at all."""
+    if not path.exists():
+        unfinished = path.with_suffix(".new")
+        with unfinished.open("wb") as file:
+            file.write(random(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    return path.read_bytes()
 
 
 def _log_as_json(level: str) -> None:

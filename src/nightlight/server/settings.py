@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from nightlight.errors import NightlightError
+from nightlight.protocol.messages import MAX_CURSORS
 
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -38,11 +39,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     port: Port = 8440
 
     room_members_max: Annotated[int, Meta(ge=2, le=100)] = 100
+    rooms_max: Annotated[int, Meta(ge=1, le=MAX_CURSORS)] = 5_000
     contacts_max: Positive = 5_000
     key_packages_max: Positive = 200
     message_bytes_max: Positive = 65_536
     frame_bytes_max: Positive = 1_000_000
     body_bytes_max: Positive = 2_000_000
+    requests_per_second: Positive = 50
+    requests_burst: Positive = 1_000
     submissions_per_second: Positive = 500
     submissions_burst: Positive = 1_000
     unanswered_max: Positive = 64

@@ -7,7 +7,7 @@ whose outbox is full, is *behind* in that room, and continues from the log as fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri
 from nightlight.protocol.messages import Accepted, Goodbye, Refused, ServerFrame, Wake, encode_frame
@@ -15,7 +15,7 @@ from nightlight.server.ports.delivery import Caller, Published
 from nightlight.server.services.log import LogFrame
 
 Send = Callable[[bytes], Awaitable[None]]
-ReadLog = Callable[[RoomUri, int], Awaitable[list[LogFrame]]]
+ReadLog = Callable[[RoomUri, int], Awaitable[Sequence[LogFrame]]]
 
 
 class Connection:
@@ -88,6 +88,10 @@ class Connection:
         if seq > self._told.get(room, 0) and seq > self._behind.get(room, 0):
             self._behind[room] = seq
             self._wake_writer()
+
+    def told(self, room: str) -> int:
+        """The last entry of ``room`` that the device was told, 0 for none."""
+        return self._told.get(room, 0)
 
     def wake(self, what: str) -> None:
         """The device is told that ``what`` has changed; once, however often it did."""

@@ -25,7 +25,9 @@ from nightlight.protocol.messages import (
     encode_frame,
     read_client_frame,
 )
+from nightlight.server.http.allowance import Allowance
 from nightlight.server.http.connection import Connection, Connections
+from nightlight.server.http.problem_json import where
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.delivery import DeliveryService, Submission
@@ -37,6 +39,7 @@ Send = Callable[[Event], Awaitable[None]]
 
 _CLOSE_NORMAL = 1000
 _CLOSE_POLICY = 1008
+_CLOSE_BUG = 1011
 _CLOSE_STOPPING = 1012
 _PAGE_BYTES = 262_144
 
@@ -96,6 +99,9 @@ class Stream:
             code = await self._converse(_frames_from(receive), _frames_to(send))
         except (Disconnected, OSError):
             return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the device is told and the log says where
+            _log.error("internal error", route="stream", **where(error))
+            code = _CLOSE_BUG
         with suppress(Exception):  # the socket may be gone by now
             await send({"type": "websocket.close", "code": code})
 
@@ -153,8 +159,13 @@ class Stream:
         return _CLOSE_STOPPING if self._stopping else _CLOSE_NORMAL
 
     async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
-        """Takes in frames until the device is gone; a bad frame is refused and changes nothing."""
-        allowance = _Allowance(self._limits.submissions_per_second, self._limits.submissions_burst)
+        """Takes in frames until the device is gone; a bad frame is refused and changes nothing.
+
+        An acknowledgement of what the device was not told is passed over (NL-480).
+        """
+        allowance = Allowance(
+            asyncio.get_running_loop().time, self._limits.submissions_per_second, self._limits.submissions_burst
+        )
         while True:
             try:
                 frame = self._read(await receive())
@@ -162,7 +173,8 @@ class Stream:
                 connection.tell(Refused(None, _problem_of(error)))
                 continue
             if isinstance(frame, Acknowledge):
-                self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
+                if frame.seq <= connection.told(frame.room):  # NL-480
+                    self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
             elif isinstance(frame, Hello):
                 connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
             elif wait_ms := allowance.take():
@@ -177,29 +189,6 @@ class Stream:
         if len(data) > self._limits.frame_bytes_max:
             raise RefusedError(ProblemName.TOO_LARGE)  # NL-401
         return read_client_frame(data)
-
-
-class _Allowance:
-    """How much one connection may still submit: a bucket that fills steadily."""
-
-    __slots__ = ("_burst", "_clock", "_counted_at", "_left", "_per_second")
-
-    def __init__(self, per_second: int, burst: int) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self._per_second = per_second
-        self._burst = burst
-        self._left = float(burst)
-        self._counted_at = self._clock()
-
-    def take(self) -> int:
-        """0 and one is taken; or, in ms, after how long to ask again."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._counted_at) * self._per_second)
-        self._counted_at = now
-        if self._left < 1:
-            return int(1_000 * (1 - self._left) / self._per_second) + 1
-        self._left -= 1
-        return 0
 
 
 def _frames_from(receive: Receive) -> Callable[[], Awaitable[bytes]]:

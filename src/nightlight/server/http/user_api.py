@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
     SignIn,
     UserDevices,
 )
+from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.origins import Origins
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
@@ -42,17 +43,27 @@ Entrances = NamedDependency[SkipValidation[Origins]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
+Allowing = NamedDependency[SkipValidation[Allowances]]
 Signed = NamedDependency[SkipValidation[Caller]]
 Query = Annotated[str, QueryParameter(max_length=255)]
 Action = FromPath[ContactAction]
 
 
-async def signed_caller(request: Request[Any, Any, Any], authentication: Authenticating) -> Caller:
-    """Who calls. Raises ``RefusedError`` ``unauthenticated`` NL-454 without a bearer token, NL-453 with a wrong one."""
+async def signed_caller(
+    request: Request[Any, Any, Any], authentication: Authenticating, allowances: Allowing
+) -> Caller:
+    """Who calls.
+
+    Raises ``RefusedError``: ``unauthenticated`` NL-454 without a bearer token, NL-453 with a wrong one; ``too_many``
+    NL-455 for a device that calls too often.
+    """
     scheme, token = (header := request.headers.get("authorization", ""))[: len(_SCHEME)], header[len(_SCHEME) :]
     if scheme != _SCHEME or not 0 < len(token) <= _TOKEN_MAX:
         raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-454
-    return await authentication.authenticate(token)
+    caller = await authentication.authenticate(token)
+    if allowances.take(caller.device_id):
+        raise RefusedError(ProblemName.TOO_MANY)  # NL-455
+    return caller
 
 
 @post("/accounts", summary="Register a person with their first device")
@@ -146,6 +157,7 @@ def user_api(
     directory: DirectoryService,
     contacts: ContactService,
     rooms: RoomService,
+    allowances: Allowances,
 ) -> Router:
     """Everything under ``/v1`` that a person's client calls."""
     return Router(
@@ -171,6 +183,7 @@ def user_api(
             "directory": Provide(lambda: directory, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
+            "allowances": Provide(lambda: allowances, sync_to_thread=False),
             "caller": Provide(signed_caller),
         },
     )

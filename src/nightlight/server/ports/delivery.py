@@ -202,6 +202,9 @@ class Rooms(Protocol):
     async def leave(self, room_id: int, device_ids: Iterable[int], seq: int, now_ms: TimestampMs) -> None:
         """The devices are members no longer; ``seq`` is the commit that says so."""
 
+    async def count(self, device_id: int) -> int:
+        """How many rooms the device is in."""
+
     async def of_device(self, device_id: int) -> list[RoomFacts]:
         """The rooms that the device is in."""
 
@@ -237,8 +240,11 @@ class Log(Protocol):
 class Housekeeping(Protocol):
     """Erasing what ``domain.records`` no longer allows to be kept. Each call does a bounded piece of the work."""
 
-    async def purge_received(self, room_ids: Iterable[int]) -> int:
-        """Payloads that every member device has acknowledged are gone. How many there were."""
+    async def received(self) -> list[int]:
+        """The rooms with payloads that every member device has acknowledged."""
+
+    async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
+        """Payloads that every member device has acknowledged are gone. Names the rooms in which some are left."""
 
     async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
         """At most ``rows_max`` rows of ``table`` whose time to be kept ended before ``before_ms`` are gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from nightlight.errors import UnavailableError
@@ -10,6 +11,8 @@ from nightlight.protocol.ids import DeviceUri, RoomUri
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
 from nightlight.server.cache import RoomCache
 from nightlight.server.ports.delivery import Caller, DeliveryStore, Entry, Stay
+
+_ROOMS_AT_ONCE = 200
 
 LogFrame: TypeAlias = Accepted | Delivery | Removed
 
@@ -21,6 +24,7 @@ class LogService:
     store: DeliveryStore
     rooms: RoomCache
     _cursors: dict[tuple[RoomUri, DeviceUri], tuple[int, int]] = field(default_factory=dict, init=False)
+    _read_on: dict[int, None] = field(default_factory=dict, init=False)
 
     async def stays(self, caller: Caller) -> list[Stay]:
         """The rooms of which the caller's device has something to be told."""
@@ -41,14 +45,11 @@ class LogService:
         return [_told(entry, stay, caller.device) for entry in page]
 
     def acknowledge(self, caller: Caller, room: RoomUri, seq: int) -> None:
-        """The device's cursor will move; one that is lost in a crash comes again with the next ``Hello``."""
+        """The device has everything up to ``seq``, which it was told; what a crash loses, the next ``Hello`` says."""
         self._cursors[room, caller.device] = (caller.device_id, seq)
 
     async def flush_cursors(self) -> None:
-        """Cursors are durable, and ciphertext that every device has is gone. Raises ``UnavailableError``.
-
-        A cursor beyond the log's end is ignored (NL-480): nobody has what is not there.
-        """
+        """Cursors are durable. Raises ``UnavailableError``."""
         if not self._cursors:
             return
         moved = dict(self._cursors)
@@ -58,14 +59,32 @@ class LogService:
                 cursors: dict[tuple[int, int], int] = {}
                 for (room, _), (device_id, seq) in moved.items():
                     state = await self.rooms.state(unit, room)
-                    if state is not None and seq <= state.head:  # NL-480
+                    if state is not None:
                         cursors[state.room_id, device_id] = seq
                 await unit.rooms.move_cursors(cursors)
-                await unit.housekeeping.purge_received({room_id for room_id, _ in cursors})
         except UnavailableError:
             for where, cursor in moved.items():
                 self._cursors.setdefault(where, cursor)
             raise
+        self._read_on.update(dict.fromkeys(room_id for room_id, _ in cursors))
+
+    async def find_received(self) -> None:
+        """What was still to be erased when the server ended will be. Raises ``UnavailableError``."""
+        async with self.store.read() as unit:
+            self._read_on.update(dict.fromkeys(await unit.housekeeping.received()))
+
+    async def erase_received(self) -> None:
+        """Ciphertext that every device has is gone; in the rooms read first, first. Raises ``UnavailableError``.
+
+        One short transaction a call, so that messages get through.
+        """
+        rooms = list(islice(self._read_on, _ROOMS_AT_ONCE))
+        if rooms:
+            async with self.store.write("erase") as unit:
+                unfinished = await unit.housekeeping.purge_received(rooms)
+            for room in rooms:
+                del self._read_on[room]
+            self._read_on.update(dict.fromkeys(unfinished))
 
 
 def _told(entry: Entry, stay: Stay, device: DeviceUri) -> LogFrame:

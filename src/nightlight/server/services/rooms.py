@@ -20,13 +20,14 @@ class RoomService:
     store: DeliveryStore
     clock: Clock
     franking_agent: bytes
+    rooms_max: int
 
     async def create(self, caller: Caller, creation: RoomCreation) -> Room:
         """The room is there, empty but for the caller's device. A repeat is answered alike.
 
         Raises ``RefusedError``: ``not_allowed`` NL-430 (a room at another provider than the caller's);
         ``invalid_commit`` NL-431 (not a group of ours), NL-432 (its name, epoch or franking agent), NL-433 (its one
-        leaf is not the caller's device); ``conflict`` NL-434 (there is one of that name).
+        leaf is not the caller's device); ``conflict`` NL-434 (there is one of that name); ``too_many`` NL-436.
         """
         room = parse_room_uri(creation.room)
         if provider_of(room) != provider_of(caller.user):
@@ -49,6 +50,8 @@ class RoomService:
             digest = hashlib.sha256(creation.group_info).digest()
             if not await unit.rooms.add(room, caller, digest, state, now_ms):
                 raise RefusedError(ProblemName.CONFLICT)  # NL-434
+            if await unit.rooms.count(caller.device_id) > self.rooms_max:
+                raise RefusedError(ProblemName.TOO_MANY)  # NL-436
         return Room(room, 0, 0, [RoomMember(caller.device, 1)])
 
     async def of(self, caller: Caller) -> list[Room]:

@@ -11,12 +11,13 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -25,6 +26,8 @@ from nightlight.errors import UnavailableError
 from nightlight.server.faults import crash_point
 
 _READERS = 4
+_PAGE_BYTES = 8_192
+"""Of a new file. A page of 4,096 bytes holds one message of 1 KiB as padded, and half of what is written is air."""
 _RETRY_S = 0.01
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -83,9 +86,11 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open, and the database is one file."""
         async with self._lock:
             self._read_engine.dispose()
+            with suppress(sqlite3.OperationalError):  # a disk that is full, or another process: the next start does it
+                self.driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._writer.close()
             self._write_engine.dispose()
             self._thread.shutdown()
@@ -127,8 +132,11 @@ class Database:
         engine = create_engine(f"sqlite:///{path}")
         try:
             with _in_our_words(), engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE_BYTES}")
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+        except CommandError:
+            raise UnavailableError("the database was made by a newer version") from None
         finally:
             engine.dispose()
 

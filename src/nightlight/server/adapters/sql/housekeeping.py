@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from nightlight.protocol.ids import TimestampMs
 from nightlight.server.adapters.sql.tables import (
@@ -21,6 +21,27 @@ from nightlight.server.adapters.sql.tables import (
 _DAY_MS = 86_400_000
 _PURGED_AT_ONCE = 1_000
 
+# A device that left still needs what came before it left.
+_WAITING = members.c.left_seq.is_(None) | (members.c.cursor < members.c.left_seq - 1)
+_RECEIVED = (
+    select(rooms.c.room_id, rooms.c.purged_seq, func.min(members.c.cursor))
+    .join(members, members.c.room_id == rooms.c.room_id)
+    .where(_WAITING)
+    .group_by(rooms.c.room_id, rooms.c.purged_seq)
+    .having(func.min(members.c.cursor) > rooms.c.purged_seq)
+)
+_RECEIVED_IN = _RECEIVED.where(rooms.c.room_id.in_(bindparam("room_ids", expanding=True)))
+_ERASE = delete(payloads).where(
+    payloads.c.entry_id.in_(
+        select(entries.c.entry_id).where(
+            entries.c.room_id == bindparam("of_room"),
+            entries.c.seq > bindparam("after"),
+            entries.c.seq <= bindparam("up_to"),
+        )
+    )
+)
+_ERASED = update(rooms).where(rooms.c.room_id == bindparam("of_room")).values(purged_seq=bindparam("up_to"))
+
 
 class SqlHousekeeping:
     """``ports.delivery.Housekeeping`` on one connection."""
@@ -29,30 +50,24 @@ class SqlHousekeeping:
         """Works within the connection's transaction."""
         self._connection = connection
 
-    async def purge_received(self, room_ids: Iterable[int]) -> int:
+    async def received(self) -> list[int]:
         """As the port says."""
-        return sum(self._purge_room(room_id) for room_id in room_ids)
+        return list(self._connection.execute(_RECEIVED).scalars())
+
+    async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
+        """As the port says."""
+        steps = [
+            {"of_room": room_id, "after": purged, "up_to": min(received, purged + _PURGED_AT_ONCE)}
+            for room_id, purged, received in self._connection.execute(_RECEIVED_IN, {"room_ids": room_ids})
+        ]
+        if steps:
+            self._connection.execute(_ERASE, steps)
+            self._connection.execute(_ERASED, steps)
+        return [step["of_room"] for step in steps if step["up_to"] == step["after"] + _PURGED_AT_ONCE]
 
     async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
         """As the port says."""
         return _PURGES[table](self._connection, before_ms, rows_max)
-
-    def _purge_room(self, room_id: int) -> int:
-        """A device that left still needs what came before it left."""
-        waiting = members.c.left_seq.is_(None) | (members.c.cursor < members.c.left_seq - 1)
-        received = self._connection.execute(
-            select(func.min(members.c.cursor)).where(members.c.room_id == room_id, waiting)
-        ).scalar_one()
-        purged = self._connection.execute(select(rooms.c.purged_seq).where(rooms.c.room_id == room_id)).scalar_one()
-        if received is None or received <= purged:
-            return 0
-        up_to = min(received, purged + _PURGED_AT_ONCE)
-        gone = select(entries.c.entry_id).where(
-            entries.c.room_id == room_id, entries.c.seq > purged, entries.c.seq <= up_to
-        )
-        count = self._connection.execute(delete(payloads).where(payloads.c.entry_id.in_(gone))).rowcount
-        self._connection.execute(update(rooms).where(rooms.c.room_id == room_id).values(purged_seq=up_to))
-        return count
 
 
 def _sessions(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:

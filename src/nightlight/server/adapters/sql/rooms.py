@@ -172,6 +172,11 @@ class SqlRooms:
             .values(left_seq=seq, left_at_ms=now_ms)
         )
 
+    async def count(self, device_id: int) -> int:
+        """As the port says."""
+        present = select(func.count()).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
+        return self._connection.execute(present).scalar_one()
+
     async def of_device(self, device_id: int) -> list[RoomFacts]:
         """As the port says."""
         mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
