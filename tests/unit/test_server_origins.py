@@ -1,7 +1,7 @@
 import pytest
 
 from nightlight.protocol.ids import ProviderName
-from nightlight.server.http.origins import Origins, is_secure, origins_on
+from nightlight.server.domain.origins import Origins, is_secure, origins_on
 
 APPS = [ProviderName("courier.example"), ProviderName("gallery.example")]
 

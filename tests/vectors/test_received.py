@@ -17,6 +17,5 @@ def test_a_receiver_shows_what_tag_frank_sender_and_room_agree_on(row: dict[str,
     if row["check"] is None:
         assert message.verify(key).sender == row["sender"]
         return
-    with pytest.raises((RemoteProtocolError, VerificationError)) as refused:
+    with pytest.raises((RemoteProtocolError, VerificationError), match=f"^{row['check']}:"):
         message.verify(key)
-    assert refused.value.check == row["check"]

@@ -29,10 +29,10 @@ from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
+from nightlight.server.domain.origins import Origins, origins_on
 from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
-from nightlight.server.http.origins import Origins, origins_on
 from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, render
 from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
@@ -125,10 +125,12 @@ def compose(
     connections = Connections()
     metrics = Metrics(lambda: len(connections))
     rooms = RoomCache(rooms_max=settings.cached_rooms, groups_max=settings.cached_groups)
+    entrances = Origins(tuple(origins))
     authentication = Authentication(
         store,
         clock,
         random,
+        entrances,
         challenge_ms=settings.challenge_seconds * _S,
         session_ms=settings.session_minutes * _MINUTE_MS,
         challenge_key=random(_KEY_BYTES),
@@ -174,13 +176,12 @@ def compose(
                 await log.flush_cursors()
             await database.close()
 
-    entrances = Origins(tuple(origins))
     app = web_app(entrances)
     if app is None:
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(entrances, authentication, directory, contacts, room_service, allowances),
+            user_api(authentication, directory, contacts, room_service, allowances),
             public_api(directory, metrics, database.check_usable),
             *([] if app is None else [app]),
         ],

@@ -28,7 +28,6 @@ from nightlight.protocol.messages import (
     UserDevices,
 )
 from nightlight.server.http.allowance import Allowances
-from nightlight.server.http.origins import Origins
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -39,12 +38,12 @@ _SCHEME = "Bearer "
 _TOKEN_MAX = 128
 
 Authenticating = NamedDependency[SkipValidation[Authentication]]
-Entrances = NamedDependency[SkipValidation[Origins]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
 Allowing = NamedDependency[SkipValidation[Allowances]]
 Signed = NamedDependency[SkipValidation[Caller]]
+Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
 Action = FromPath[ContactAction]
 
@@ -66,6 +65,11 @@ async def signed_caller(
     return caller
 
 
+def asked_host(request: Request[Any, Any, Any]) -> str:
+    """The host that was asked, with its port if it has one."""
+    return request.headers.get("host", "")
+
+
 @post("/accounts", summary="Register a person with their first device")
 async def register(data: JSONBody[Registration], directory: Directing) -> UserDevices:
     """As ``DirectoryService.register``."""
@@ -73,22 +77,15 @@ async def register(data: JSONBody[Registration], directory: Directing) -> UserDe
 
 
 @post("/challenges", summary="Ask what to sign in order to sign in", status_code=200)
-async def challenge(
-    data: JSONBody[ChallengeRequest],
-    request: Request[Any, Any, Any],
-    authentication: Authenticating,
-    origins: Entrances,
-) -> Challenge:
-    """As ``Authentication.challenge``, for the origin that was asked."""
-    return authentication.challenge(data.device, origins.of(request.headers.get("host", "")))
+async def challenge(data: JSONBody[ChallengeRequest], host: Host, authentication: Authenticating) -> Challenge:
+    """As ``Authentication.challenge``."""
+    return authentication.challenge(data.device, host)
 
 
 @post("/sessions", summary="Sign in")
-async def sign_in(
-    data: JSONBody[SignIn], request: Request[Any, Any, Any], authentication: Authenticating, origins: Entrances
-) -> Session:
-    """As ``Authentication.sign_in``, for the origin that was asked."""
-    return await authentication.sign_in(data, origins.of(request.headers.get("host", "")))
+async def sign_in(data: JSONBody[SignIn], host: Host, authentication: Authenticating) -> Session:
+    """As ``Authentication.sign_in``."""
+    return await authentication.sign_in(data, host)
 
 
 @get("/device-list", summary="The newest device list of somebody you know")
@@ -152,7 +149,6 @@ async def one_room(caller: Signed, room: Query, rooms: Rooming) -> Room:
 
 
 def user_api(
-    origins: Origins,
     authentication: Authentication,
     directory: DirectoryService,
     contacts: ContactService,
@@ -178,12 +174,12 @@ def user_api(
             one_room,
         ],
         dependencies={
-            "origins": Provide(lambda: origins, sync_to_thread=False),
             "authentication": Provide(lambda: authentication, sync_to_thread=False),
             "directory": Provide(lambda: directory, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
             "allowances": Provide(lambda: allowances, sync_to_thread=False),
             "caller": Provide(signed_caller),
+            "host": Provide(asked_host, sync_to_thread=False),
         },
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, Router, get
 
-from nightlight.server.http.origins import Origins, is_secure
+from nightlight.server.domain.origins import Origins, is_secure
 
 BUILT = Path(__file__).parents[1] / "web"
 """Where Vite puts what it builds."""
@@ -37,7 +37,7 @@ _MEDIA_TYPES = {
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html nightlight-worker"
 )
 _ALWAYS = {
     "content-security-policy": _POLICY,
