@@ -18,6 +18,8 @@ export default defineConfig({
     // The policy allows no inline script, and a data: URL nowhere.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // The SDK is a file of its own, which a page can also load by itself.
+    rolldownOptions: { input: ['index.html', 'src/sdk.ts'], preserveEntrySignatures: 'exports-only' },
   },
   test: {
     include: ['tests/**/*.test.ts'],

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-
 from nightlight.mls.group import Application, Group, Member, MlsError
 
 WEB = Path(__file__).parents[2] / "web"
@@ -133,9 +132,7 @@ class Browsers:
         node = shutil.which("node")
         assert node is not None
         command = [node, "tests/load.js", "mls-devices.ts"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            command, cwd=WEB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(command, cwd=WEB, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, device: str, do: str, **fields: Any) -> Any:
         command = {"device": device, "do": do, "bytes": "", "now_s": NOW_S} | fields
@@ -173,8 +170,10 @@ class BrowserDevice:
         members = tuple(
             (index, bytes.fromhex(credential), bytes.fromhex(key)) for index, credential, key in said["members"]
         )
-        names = ("authenticator", "transcript", "agent")
-        return View(said["epoch"], *(bytes.fromhex(said[name]) for name in names), members)
+        authenticator, transcript, agent = (
+            bytes.fromhex(said[name]) for name in ("authenticator", "transcript", "agent")
+        )
+        return View(said["epoch"], authenticator, transcript, agent, members)
 
     def key_package(self, *, last_resort: bool = False) -> bytes:
         return bytes.fromhex(self._ask("key_package", last_resort=last_resort))
@@ -211,5 +210,3 @@ class BrowserDevice:
 
     def reload(self) -> View:
         return self._view("reload")
-
-

@@ -1,4 +1,4 @@
-"""Two implementations of MLS in one room, with the hub's view of it beside: OpenMLS in the crate, ts-mls in browsers."""
+"""Two implementations of MLS in one room, with the hub beside: OpenMLS in the crate, ts-mls in browsers."""
 
 from __future__ import annotations
 

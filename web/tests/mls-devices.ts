@@ -12,7 +12,13 @@ import type { CiphersuiteImpl } from 'ts-mls/crypto/ciphersuite.js';
 import type { Bytes } from '../src/codec.ts';
 import { MlsError } from '../src/mls/errors.ts';
 import { Group } from '../src/mls/group.ts';
-import { type HeldKeyPackage, makeKeyPackage, type Owner, readKeyPackage, readWelcome } from '../src/mls/key-package.ts';
+import {
+  type HeldKeyPackage,
+  makeKeyPackage,
+  type Owner,
+  readKeyPackage,
+  readWelcome,
+} from '../src/mls/key-package.ts';
 import { makeSuite } from '../src/mls/suite.ts';
 import { fromHex, toHex } from './vectors.ts';
 
@@ -41,7 +47,7 @@ class Device {
   }
 
   static async create(): Promise<Device> {
-    const keys = (await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify'])) as CryptoKeyPair;
+    const keys = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
     const signatureKey = new Uint8Array(await crypto.subtle.exportKey('raw', keys.publicKey));
     return new Device(await makeSuite(keys.privateKey), signatureKey);
   }
