@@ -1,4 +1,4 @@
-/** Mends to ts-mls 1.6.4, made while it is bundled. Each must match, or nothing is built: docs/adr/0003-ts-mls.md. */
+/** Mends to ts-mls 1.6.4, made while it is bundled. Each must match, or nothing is built: docs/adr/0005-ts-mls.md. */
 
 /** @type {Readonly<Record<string, readonly (readonly [string, string])[]>>} */
 const MENDS = {
