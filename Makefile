@@ -11,6 +11,9 @@ BIN := .venv/bin
 CARGO := cargo
 MANIFEST := --manifest-path rust/Cargo.toml --locked
 RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.pyi' \) -print)
+WEB_APP := src/nightlight/server/web/index.html
+WEB := $(shell find web \( -name node_modules -o -name tests \) -prune -o -type f -print)
+NPM := npm --prefix web --loglevel=error
 HUB_MODULE := build/hub/nightlight_mls/nightlight_mls.abi3.so
 SOAK_ROUNDS ?= 500
 
@@ -23,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## what there is to make
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
 
-setup: .venv/.crate ## .venv with the command .venv/bin/nightlight
+setup: .venv/.crate $(WEB_APP) ## .venv with the command .venv/bin/nightlight, and the web app
 
 crate: .venv/.crate ## the Rust crate, built into .venv
 
@@ -39,9 +42,12 @@ check: setup ## format, lint, types, contracts, status: quick
 	$(CARGO) fmt --manifest-path rust/Cargo.toml --check
 	$(CARGO) clippy $(MANIFEST) --quiet --all-targets -- -D warnings
 	$(CARGO) clippy $(MANIFEST) --quiet --no-default-features -- -D warnings
+	$(NPM) run --silent check
 
 test: check $(HUB_MODULE) ## everything; ends with pytest's closing line
+	@.ci/prerequisites chromium
 	PYO3_BUILD_EXTENSION_MODULE=0 $(CARGO) test $(MANIFEST) --quiet
+	$(NPM) run --silent test
 	$(BIN)/pytest
 
 bench: setup ## measure, print tables, write build/bench.json
@@ -58,20 +64,30 @@ lock: .venv/.packages ## requirements*.txt and Cargo.lock anew, within what *.in
 	$(CARGO) update --manifest-path rust/Cargo.toml
 
 clean: ## remove all that make made
-	rm -rf .venv build rust/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build rust/target web/node_modules $(dir $(WEB_APP)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
 	find src -name '*.so' -delete
 
-# What each step made lies beside it, so that deleting .venv is enough to start again.
+# What each step made lies in what it made: deleting .venv or web/node_modules is enough to start that again.
 
 .venv/.packages: requirements-dev.txt
-	@.ci/prerequisites $(PYTHON)
+	@.ci/prerequisites python $(PYTHON)
 	[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 .venv/.crate: .venv/.packages $(RUST) pyproject.toml
+	@.ci/prerequisites rust
 	PIP_QUIET=1 VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
+	@.ci/prerequisites node
+	$(NPM) ci --no-progress >/dev/null
+	@touch $@
+
+$(WEB_APP): web/node_modules/.ready $(WEB)
+	$(NPM) run --silent build -- --logLevel warn
 	@touch $@
 
 # The hub's build of the crate has no feature "member": it cannot hold a group secret at all.

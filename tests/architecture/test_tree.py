@@ -23,7 +23,7 @@ def project_files() -> list[Path]:
 
 
 FILES = project_files()
-SOURCE = [file for file in FILES if file.suffix in {".py", ".rs", ".pyi", ".sh"}]
+SOURCE = [file for file in FILES if file.suffix in {".py", ".rs", ".pyi", ".sh", ".ts", ".js", ".svelte", ".css"}]
 PAGES = [file for file in FILES if file.suffix == ".md"]
 ADDRESSES = re.compile(
     r"pythonhosted\.org|pypi\.org/simple|static\.crates\.io|index\.crates\.io|registry\.npmjs\.org"

@@ -49,7 +49,7 @@ class Hub:
         """It answers."""
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.application = main.compose(self.settings, origin="https://hub.example", clock=self.clock)
+        self.application = main.compose(self.settings, origins=["https://hub.example"], clock=self.clock)
         server = main._Server(main._uvicorn_config(self.application, self.settings), self.application)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn sets a flag

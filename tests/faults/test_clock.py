@@ -33,7 +33,7 @@ async def test_a_clock_that_jumps_changes_no_order(tmp_path: Path, jumps_ms: lis
     settings = Settings(
         hub="mimi://hub.example", providers=["courier.example", "gallery.example"], data=tmp_path / "server"
     )
-    async with serving(compose(settings, origin=url, clock=clock), port, lifespan=True):
+    async with serving(compose(settings, origins=[url], clock=clock), port, lifespan=True):
         mira = await newcomer(url, MIRA, tmp_path)
         tomas = await newcomer(url, TOMAS, tmp_path, clock=clock)
         await befriend(mira, tomas)

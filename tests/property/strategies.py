@@ -22,7 +22,7 @@ from nightlight.protocol.part import (
 )
 
 u64s = st.integers(0, 2**64 - 1)
-database_u64s = st.integers(0, 2**63 - 1)
+double_u64s = st.integers(0, 2**53 - 1)
 bytes_16 = st.binary(min_size=16, max_size=16)
 bytes_32 = st.binary(min_size=32, max_size=32)
 bytes_64 = st.binary(min_size=64, max_size=64)
@@ -139,34 +139,32 @@ signed_device_lists = st.builds(
 
 _uris = st.text(max_size=255)
 client_frames = (
-    st.builds(messages.Hello, st.text(max_size=128), st.dictionaries(_uris, database_u64s, max_size=4))
+    st.builds(messages.Hello, st.text(max_size=128), st.dictionaries(_uris, double_u64s, max_size=4))
     | st.builds(messages.SubmitMessage, bytes_16, _uris, st.binary(max_size=99))
     | st.builds(messages.SubmitCommit, bytes_16, _uris, st.binary(max_size=99), st.none() | st.binary(max_size=99))
-    | st.builds(messages.Acknowledge, _uris, database_u64s)
+    | st.builds(messages.Acknowledge, _uris, double_u64s)
 )
 server_frames = (
-    st.builds(messages.Ready, _uris, st.dictionaries(_uris, database_u64s, max_size=4))
-    | st.builds(
-        messages.Accepted, bytes_16, _uris, database_u64s, database_u64s, database_u64s, st.binary(max_size=100)
-    )
+    st.builds(messages.Ready, _uris, st.dictionaries(_uris, double_u64s, max_size=4))
+    | st.builds(messages.Accepted, bytes_16, _uris, double_u64s, double_u64s, double_u64s, st.binary(max_size=100))
     | st.builds(
         messages.Refused,
         st.none() | bytes_16,
         st.sampled_from(ProblemName),
-        st.none() | database_u64s,
-        st.none() | database_u64s,
+        st.none() | double_u64s,
+        st.none() | double_u64s,
     )
     | st.builds(
         messages.Delivery,
         _uris,
-        database_u64s,
+        double_u64s,
         st.sampled_from(messages.EntryKind),
         _uris,
-        database_u64s,
+        double_u64s,
         st.binary(max_size=99),
         st.binary(max_size=100),
     )
-    | st.builds(messages.Removed, _uris, database_u64s)
+    | st.builds(messages.Removed, _uris, double_u64s)
     | st.builds(messages.Wake, st.text())
     | st.builds(messages.Goodbye, st.text())
 )

@@ -83,7 +83,7 @@ class World:
             data=self.folder / "server",
         )
         clock = self._clock(lambda: self.server_offset_ms)
-        self.server = compose(settings, origin=ORIGIN, clock=clock, random=self.random.randbytes)
+        self.server = compose(settings, origins=[ORIGIN], clock=clock, random=self.random.randbytes)
         self.do(self._flush_cursors(self.server))
 
     async def _flush_cursors(self, server: Application) -> None:

@@ -47,7 +47,7 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
         (GOOD.replace("mimi://hub.example", "hub.example"), "hub: "),
         (GOOD.replace('"ring.example"', ""), "providers: "),
         (GOOD.replace("ring.example", "Ring!"), "providers[0]: "),
-        (GOOD + 'origin = "ring.example"\n', "origin: "),
+        (GOOD + 'origins = ["ring.example"]\n', "origins"),
         (GOOD + "data = 1\n", "data: "),
         (GOOD + 'log_level = "loud"\n', "log_level: "),
         (GOOD + "port = \n", "not TOML"),

@@ -1,6 +1,14 @@
 import pytest
 
-from tests.vectors import generate_cbor, generate_day_key, generate_identity
+from tests.vectors import (
+    generate_cbor,
+    generate_day_key,
+    generate_frames,
+    generate_identity,
+    generate_received,
+    generate_refused_identity,
+    generate_safety_number,
+)
 from tests.vectors.reading import HERE
 from tests.vectors.writing import text
 
@@ -10,7 +18,11 @@ from tests.vectors.writing import text
     [
         ("cbor", generate_cbor.vector()),
         ("day-key", generate_day_key.vector()),
+        ("frames", generate_frames.vector()),
         ("identity", generate_identity.vector()),
+        ("received", generate_received.vector()),
+        ("refused-identity", generate_refused_identity.vector()),
+        ("safety-number", generate_safety_number.vector()),
     ],
 )
 def test_a_generator_writes_the_file_that_is_kept(name: str, vector: dict[str, object]) -> None:

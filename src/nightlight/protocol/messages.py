@@ -19,8 +19,8 @@ from nightlight.errors import ProblemName, RemoteProtocolError
 
 Uri = Annotated[str, Meta(max_length=255)]
 Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
-U64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-"""A u64 that also fits the signed integers of a database."""
+U64 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""A u64 that also fits a double: JSON has no other number in a browser."""
 Key32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
 MAX_CURSORS = 10_000

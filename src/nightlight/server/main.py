@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
+from nightlight.server.domain.origins import Origins, origins_on
 from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
@@ -37,6 +38,7 @@ from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
+from nightlight.server.http.web_app import web_app
 from nightlight.server.http.websocket import WebSocketProtocol
 from nightlight.server.ports.delivery import Clock, Random
 from nightlight.server.services.authentication import Authentication
@@ -106,9 +108,9 @@ class Application:
 
 
 def compose(
-    settings: Settings, *, origin: str, clock: Clock = system_clock, random: Random = os.urandom
+    settings: Settings, *, origins: Sequence[str], clock: Clock = system_clock, random: Random = os.urandom
 ) -> Application:
-    """The application on ``settings``, with its database migrated. ``origin``: what clients sign in to.
+    """The application on ``settings``, with its database migrated. ``origins``: where clients reach it.
 
     Raises ``UnavailableError`` if the database cannot be opened.
     """
@@ -125,11 +127,12 @@ def compose(
     connections = Connections()
     metrics = Metrics(lambda: len(connections))
     rooms = RoomCache(rooms_max=settings.cached_rooms, groups_max=settings.cached_groups)
+    entrances = Origins(tuple(origins))
     authentication = Authentication(
         store,
         clock,
         random,
-        origin,
+        entrances,
         challenge_ms=settings.challenge_seconds * _S,
         session_ms=settings.session_minutes * _MINUTE_MS,
         challenge_key=random(_KEY_BYTES),
@@ -175,10 +178,14 @@ def compose(
                 await log.flush_cursors()
             await database.close()
 
+    app = web_app(entrances)
+    if app is None:
+        _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
             user_api(authentication, directory, contacts, room_service, allowances),
             public_api(directory, metrics, database.check_usable),
+            *([] if app is None else [app]),
         ],
         exception_handlers={Exception: render},
         openapi_config=OpenAPIConfig(title="Nightlight", version="1"),
@@ -196,10 +203,11 @@ def serve(settings_file: Path, *, data: Path | None = None, port: int | None = N
     _log_as_json(settings.log_level)
     with _listener(settings) as listener:
         host, taken_port = listener.getsockname()[:2]
-        origin = settings.origin or f"http://{host}:{taken_port}"
-        application = compose(settings, origin=origin)
+        providers = [ProviderName(provider) for provider in settings.providers]
+        origins = settings.origins or origins_on(host, taken_port, providers)
+        application = compose(settings, origins=origins)
         server = _Server(_uvicorn_config(application, settings), application)
-        _log.info("listening", url=f"http://{host}:{taken_port}", origin=origin)
+        _log.info("listening", url=f"http://{host}:{taken_port}", origins=origins)
         _collect_rarely()
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")

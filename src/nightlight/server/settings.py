@@ -14,6 +14,7 @@ from nightlight.protocol.messages import MAX_CURSORS
 Positive = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Host = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=100)]
+Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:\[\]-]+$", max_length=200)]
 DEMO = Path(__file__).with_name("demo.toml")
 
 
@@ -24,13 +25,14 @@ class SettingsError(NightlightError):
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that may differ between two servers. Sizes in bytes.
 
-    ``hub``: the URI that stands in every room's group state; it never changes. ``origin``: what clients sign in to; by
-    default, http at the host and port listened on. ``providers``: the apps served here. ``data``: the folder of
-    database and keys. ``port`` 0 takes a free one.
+    ``hub``: the URI that stands in every room's group state; it never changes. ``origins``: where clients
+    reach this server and sign in, such as ``https://courier.example``; by default, http at the host and port listened
+    on, and on loopback at localhost. ``providers``: the apps served here. ``data``: the folder of database and keys.
+    ``port`` 0 takes a free one.
     """
 
     hub: Annotated[str, Meta(pattern=r"^mimi://[a-z0-9.-]+$", max_length=100)]
-    origin: Annotated[str, Meta(pattern=r"^https?://[^/?#]+$", max_length=200)] | None = None
+    origins: list[Origin] = []
     providers: Annotated[list[Host], Meta(min_length=1)]
     data: Path = Path("nightlight-data")
     host: str = "127.0.0.1"

@@ -43,6 +43,7 @@ Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
 Allowing = NamedDependency[SkipValidation[Allowances]]
 Signed = NamedDependency[SkipValidation[Caller]]
+Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
 Action = FromPath[ContactAction]
 
@@ -65,6 +66,11 @@ async def signed_caller(
     return caller
 
 
+def asked_host(request: Request[Any, Any, Any]) -> str:
+    """The host that was asked, with its port if it has one."""
+    return request.headers.get("host", "")
+
+
 @post("/accounts", summary="Register a person with their first device")
 async def register(data: JSONBody[Registration], directory: Directing) -> UserDevices:
     """As ``DirectoryService.register``."""
@@ -72,15 +78,15 @@ async def register(data: JSONBody[Registration], directory: Directing) -> UserDe
 
 
 @post("/challenges", summary="Ask what to sign in order to sign in", status_code=200)
-async def challenge(data: JSONBody[ChallengeRequest], authentication: Authenticating) -> Challenge:
+async def challenge(data: JSONBody[ChallengeRequest], host: Host, authentication: Authenticating) -> Challenge:
     """As ``Authentication.challenge``."""
-    return authentication.challenge(data.device)
+    return authentication.challenge(data.device, host)
 
 
 @post("/sessions", summary="Sign in")
-async def sign_in(data: JSONBody[SignIn], authentication: Authenticating) -> Session:
+async def sign_in(data: JSONBody[SignIn], host: Host, authentication: Authenticating) -> Session:
     """As ``Authentication.sign_in``."""
-    return await authentication.sign_in(data)
+    return await authentication.sign_in(data, host)
 
 
 @get("/device-list", summary="The newest device list of somebody you know")
@@ -175,5 +181,6 @@ def user_api(
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
             "allowances": Provide(lambda: allowances, sync_to_thread=False),
             "caller": Provide(signed_caller),
+            "host": Provide(asked_host, sync_to_thread=False),
         },
     )

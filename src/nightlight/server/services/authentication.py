@@ -12,6 +12,7 @@ from nightlight.protocol.codec import u64, write_vector
 from nightlight.protocol.credential import session_content, verify_session
 from nightlight.protocol.ids import DeviceUri, TimestampMs, parse_device_uri
 from nightlight.protocol.messages import Challenge, Session, SignIn
+from nightlight.server.domain.origins import Origins
 from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, Random
 
 _RANDOM_BYTES = 16
@@ -21,25 +22,28 @@ _TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """Signing in. ``origin``: what a device signs in to. A challenge is not stored: its nonce carries our own MAC."""
+    """Signing in to an origin of this server. A challenge is not stored: its nonce carries our own MAC."""
 
     store: DeliveryStore
     clock: Clock
     random: Random
-    origin: str
+    origins: Origins
     challenge_ms: int
     session_ms: int
     challenge_key: bytes = field(repr=False)
 
-    def challenge(self, device: str) -> Challenge:
-        """What ``device`` has to sign; the same for one that does not exist. Raises ``RemoteProtocolError``."""
+    def challenge(self, device: str, host: str) -> Challenge:
+        """What ``device`` has to sign in order to sign in at ``host``; the same for one that does not exist.
+
+        Raises ``RemoteProtocolError``.
+        """
         uri = parse_device_uri(device)
         expires_at_ms = TimestampMs(self.clock() + self.challenge_ms)
         random = self.random(_RANDOM_BYTES)
-        return Challenge(self.origin, random + self._mac(random, uri, expires_at_ms), expires_at_ms)
+        return Challenge(self.origins.of(host), random + self._mac(random, uri, expires_at_ms), expires_at_ms)
 
-    async def sign_in(self, answer: SignIn) -> Session:
-        """The device's token, fresh. Every failure looks the same.
+    async def sign_in(self, answer: SignIn, host: str) -> Session:
+        """The device's token, fresh; it signed in at ``host``. Every failure looks the same.
 
         Raises ``RefusedError`` ``unauthenticated``: not our challenge or an expired one (NL-450), a signature that
         does not hold (NL-451), an answer given before (NL-452); ``RemoteProtocolError``.
@@ -57,7 +61,7 @@ class Authentication:
             if known is None or known.revoked:
                 raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-451
             try:
-                content = session_content(self.origin, device, answer.nonce, expires_at_ms)
+                content = session_content(self.origins.of(host), device, answer.nonce, expires_at_ms)
                 verify_session(known.session_key, content, answer.signature)
             except VerificationError:
                 raise RefusedError(ProblemName.UNAUTHENTICATED) from None  # NL-451

@@ -1,0 +1,260 @@
+/**
+ * What the HTTP interface answers: JSON objects, in which bytes are base64. Members that are not known are ignored.
+ *
+ * Source: `docs/protocol.md`, HTTP.
+ */
+
+import type { Bytes } from './codec.ts';
+import { PROBLEM_NAMES, type ProblemName, RemoteProtocolError } from './errors.ts';
+import {
+  type DeviceUri,
+  type HubUri,
+  type ProviderName,
+  type RoomUri,
+  type Seq,
+  type TimestampMs,
+  type UserUri,
+  parseDeviceUri,
+  parseHubUri,
+  parseRoomUri,
+  parseUserUri,
+} from './ids.ts';
+
+// --- bytes in JSON --------------------------------------------------------------------------------------------------
+
+/** The base64 of `data`. */
+export function toBase64(data: Uint8Array): string {
+  return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(''));
+}
+
+/** The bytes whose base64 is `text`, whole and without spaces, or null if it is none. */
+export function fromBase64(text: string): Bytes | null {
+  try {
+    const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return toBase64(data) === text ? data : null;
+  } catch {
+    return null;
+  }
+}
+
+// --- members --------------------------------------------------------------------------------------------------------
+
+function refuse(): never {
+  throw new RemoteProtocolError('NL-541', 'an answer that is not of the interface');
+}
+
+/** Reads the members of one JSON object. Every method throws `RemoteProtocolError` NL-541 for another type. */
+class Members {
+  readonly #object: Record<string, unknown>;
+
+  constructor(value: unknown) {
+    if (typeof value !== 'object' || value === null) refuse();
+    this.#object = value as Record<string, unknown>;
+  }
+
+  #get(name: string): unknown {
+    return Object.hasOwn(this.#object, name) ? this.#object[name] : undefined;
+  }
+
+  text(name: string): string {
+    const value = this.#get(name);
+    return typeof value === 'string' ? value : refuse();
+  }
+
+  flag(name: string): boolean {
+    const value = this.#get(name);
+    return typeof value === 'boolean' ? value : refuse();
+  }
+
+  uint(name: string): number {
+    const value = this.#get(name);
+    return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : refuse();
+  }
+
+  optionalUint(name: string): number | null {
+    return this.#get(name) === undefined ? null : this.uint(name);
+  }
+
+  bytes(name: string, length?: number): Bytes {
+    return asBytes(this.#get(name), length);
+  }
+
+  oneOf<Name extends string>(name: string, names: readonly Name[]): Name {
+    return names.find((known) => known === this.#get(name)) ?? refuse();
+  }
+
+  list<Item>(name: string, read: (value: unknown) => Item): Item[] {
+    return readList(this.#get(name), read);
+  }
+
+  of<Item>(name: string, read: (value: unknown) => Item): Item {
+    return read(this.#get(name));
+  }
+}
+
+function asBytes(value: unknown, length?: number): Bytes {
+  const bytes = typeof value === 'string' ? fromBase64(value) : null;
+  return bytes !== null && (length === undefined || bytes.length === length) ? bytes : refuse();
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : refuse();
+}
+
+function readList<Item>(value: unknown, read: (value: unknown) => Item): Item[] {
+  return Array.isArray(value) ? value.map(read) : refuse();
+}
+
+// --- answers --------------------------------------------------------------------------------------------------------
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 32;
+
+/** What clients pin of this hub. `frankingKeys`: Ed25519 public keys that a room may name, newest first. */
+export interface Directory {
+  readonly hub: HubUri;
+  readonly providers: readonly ProviderName[];
+  readonly frankingKeys: readonly Bytes[];
+}
+
+export function readDirectory(value: unknown): Directory {
+  const members = new Members(value);
+  return {
+    hub: parseHubUri(members.text('hub')),
+    providers: members.list('providers', asText) as ProviderName[],
+    frankingKeys: members.list('franking_keys', (key) => asBytes(key, KEY_BYTES)),
+  };
+}
+
+/** What to sign: `sessionContent(origin, device, nonce, expiresAtMs)`. */
+export interface Challenge {
+  readonly origin: string;
+  readonly nonce: Bytes;
+  readonly expiresAtMs: TimestampMs;
+}
+
+export function readChallenge(value: unknown): Challenge {
+  const members = new Members(value);
+  return {
+    origin: members.text('origin'),
+    nonce: members.bytes('nonce', NONCE_BYTES),
+    expiresAtMs: members.uint('expires_at_ms') as TimestampMs,
+  };
+}
+
+/** A bearer token bound to the device. */
+export interface Session {
+  readonly token: string;
+  readonly expiresAtMs: TimestampMs;
+}
+
+export function readSession(value: unknown): Session {
+  const members = new Members(value);
+  return { token: members.text('token'), expiresAtMs: members.uint('expires_at_ms') as TimestampMs };
+}
+
+/** What a contact needs to check a leaf. `deviceList`: signed; nothing in it is believed yet. */
+export interface UserDevices {
+  readonly user: UserUri;
+  readonly accountKey: Bytes;
+  readonly deviceList: Bytes;
+}
+
+export function readUserDevices(value: unknown): UserDevices {
+  const members = new Members(value);
+  return {
+    user: parseUserUri(members.text('user')),
+    accountKey: members.bytes('account_key', KEY_BYTES),
+    deviceList: members.bytes('device_list'),
+  };
+}
+
+/** How many single-use key packages are left for the caller's device. */
+export interface KeyPackageCount {
+  readonly remaining: number;
+  readonly hasLastResort: boolean;
+}
+
+export function readKeyPackageCount(value: unknown): KeyPackageCount {
+  const members = new Members(value);
+  return { remaining: members.uint('remaining'), hasLastResort: members.flag('has_last_resort') };
+}
+
+/** The devices of one user, each with a key package; and the list that vouches for them. */
+export interface ClaimedKeyPackages {
+  readonly devices: UserDevices;
+  readonly keyPackages: readonly Bytes[];
+}
+
+export function readClaimedKeyPackages(value: unknown): ClaimedKeyPackages {
+  const members = new Members(value);
+  return {
+    devices: members.of('devices', readUserDevices),
+    keyPackages: members.list('key_packages', (bytes) => asBytes(bytes)),
+  };
+}
+
+/** How the caller stands to another user: has asked, was asked, is connected, has blocked them. */
+export const CONTACT_STATES = ['requested', 'asked', 'connected', 'blocked'] as const;
+export type ContactState = (typeof CONTACT_STATES)[number];
+
+export interface Contact {
+  readonly user: UserUri;
+  readonly state: ContactState;
+  readonly sinceMs: TimestampMs;
+}
+
+export function readContacts(value: unknown): Contact[] {
+  return readList(value, (item) => {
+    const members = new Members(item);
+    return {
+      user: parseUserUri(members.text('user')),
+      state: members.oneOf('state', CONTACT_STATES),
+      sinceMs: members.uint('since_ms') as TimestampMs,
+    };
+  });
+}
+
+/** A device in a room, and the first entry of the log that it sees. */
+export interface RoomMember {
+  readonly device: DeviceUri;
+  readonly joinedSeq: Seq;
+}
+
+/** What the hub knows of a room. */
+export interface Room {
+  readonly room: RoomUri;
+  readonly epoch: number;
+  readonly head: Seq;
+  readonly members: readonly RoomMember[];
+}
+
+export function readRoom(value: unknown): Room {
+  const members = new Members(value);
+  return {
+    room: parseRoomUri(members.text('room')),
+    epoch: members.uint('epoch'),
+    head: members.uint('head') as Seq,
+    members: members.list('members', (item) => {
+      const member = new Members(item);
+      return { device: parseDeviceUri(member.text('device')), joinedSeq: member.uint('joined_seq') as Seq };
+    }),
+  };
+}
+
+export function readRooms(value: unknown): Room[] {
+  return readList(value, readRoom);
+}
+
+/** A failure, as RFC 9457 has it. `epoch` goes with `wrong_epoch`. */
+export interface Problem {
+  readonly name: ProblemName;
+  readonly epoch: number | null;
+}
+
+export function readProblem(value: unknown): Problem {
+  const members = new Members(value);
+  const type = members.text('type');
+  const name = PROBLEM_NAMES.find((known) => type.slice(type.lastIndexOf('/') + 1) === known);
+  return { name: name ?? refuse(), epoch: members.optionalUint('epoch') };
+}

@@ -1,0 +1,92 @@
+/**
+ * What an application asks of its device: one device of one person, in this browser, at this origin.
+ *
+ * Network failures never lose anything: what is sent waits in the outbox. What asks the server throws `RefusedError` or
+ * `UnavailableError`; what the server answers against the rules, `RemoteProtocolError` or `VerificationError`; the
+ * browser's storage, `StoreError`. All but `me`, `register` and `connectionState` throw `RefusedError`
+ * `unauthenticated` before somebody is registered.
+ */
+
+import type { Contact } from '../bodies.ts';
+import type { Bytes } from '../codec.ts';
+import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
+import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary } from './events.ts';
+import type { ContactAction } from './hub.ts';
+import type { Evidence } from './records.ts';
+
+/** Who uses this device. */
+export interface Me {
+  readonly user: UserUri;
+  readonly device: DeviceUri;
+  /** Whether senders are told what this device holds and its person has read. */
+  readonly receipts: boolean;
+}
+
+/** What all members of a room must have alike; bytes in hexadecimal. `devices`: in the order of their leaves. */
+export interface Agreement {
+  readonly epoch: number;
+  readonly authenticator: string;
+  readonly transcript: string;
+  readonly devices: readonly DeviceUri[];
+}
+
+export interface Api {
+  /** Who is registered here, or null. */
+  me(): Promise<Me | null>;
+  /**
+   * A new person with this first device exists at the server, and the connection is kept from now on.
+   *
+   * After `UnavailableError` the same call goes on where it was; after `RefusedError` (`handle_taken`, `not_found`)
+   * nothing is left. Throws `StoreError` if somebody is registered here already.
+   */
+  register(user: UserUri): Promise<Me>;
+  setReceipts(wanted: boolean): Promise<void>;
+
+  connectionState(): Promise<ConnectionState>;
+  /** The network may be back: who waits to connect tries at once. */
+  hurry(): Promise<void>;
+
+  /** Everyone this user has a relation with; without a connection, as last heard. */
+  contacts(): Promise<Contact[]>;
+  /** `request`: nothing reaches them until they accept. The others answer a request, take it back, or block. */
+  contact(action: ContactAction, user: UserUri): Promise<void>;
+  /** 60 digits over both account keys, the same on both sides; to be compared aloud. */
+  safetyNumber(user: UserUri): Promise<string>;
+
+  /** The rooms of this device, the one with the newest message first. */
+  rooms(): Promise<RoomSummary[]>;
+  /** The room of this person and `user` alone: the one that exists, or a new one, as `createRoom`. */
+  roomWith(user: UserUri): Promise<RoomUri>;
+  /**
+   * A new room of this person and `users`, who are members once this returns.
+   *
+   * Throws `RefusedError` (`not_found`: not a contact; `no_key_package`). After `UnavailableError` the room may exist, and
+   * is then completed with the next connection.
+   */
+  createRoom(users: readonly UserUri[]): Promise<RoomUri>;
+  /** Every device of `users` is a member. */
+  add(room: RoomUri, users: readonly UserUri[]): Promise<void>;
+  /** No device of `users` is a member. Throws `RefusedError`: only who began the room may do that. */
+  remove(room: RoomUri, users: readonly UserUri[]): Promise<void>;
+  /** This device's leaf has fresh keys. */
+  update(room: RoomUri): Promise<void>;
+  agreement(room: RoomUri): Promise<Agreement>;
+
+  /**
+   * `text` is durable in the outbox and goes out in order; the same `salt`, 16 random bytes, sends it once.
+   *
+   * Throws `RefusedError`: `not_found` (not in the room), `too_large` (more than 32,000 bytes).
+   */
+  send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey>;
+  /** The hub took the message. Throws `RefusedError` when it was refused for good, or is not there. */
+  waitSent(messageId: MessageKey): Promise<void>;
+  /** The newest `limit` messages (before one, if given), oldest first; own queued ones last. */
+  messages(room: RoomUri, limit: number, before?: MessageKey | null): Promise<Message[]>;
+  /** Everything in `room` counts as read; its senders are told if receipts are on. */
+  markRead(room: RoomUri): Promise<void>;
+
+  /** The message exactly as it came, with the hub's frank, for the 60 days it is kept. */
+  evidence(messageId: MessageKey): Promise<Evidence | null>;
+  /** What broke a rule and was not shown, oldest first; the newest thousand. */
+  faults(): Promise<FaultSeen[]>;
+}

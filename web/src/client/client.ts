@@ -1,0 +1,261 @@
+/** The device behind `Api`: its store, its connection, and what a person does with them. */
+
+import type { Contact } from '../bodies.ts';
+import type { Bytes } from '../codec.ts';
+import { decodeLeafCredential } from '../credential.ts';
+import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts';
+import { toHex } from '../hex.ts';
+import type { RoomUri, UserUri } from '../ids.ts';
+import { safetyNumber } from '../safety-number.ts';
+import type { Agreement, Api, Me } from './api.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary } from './events.ts';
+import type { ContactAction } from './hub.ts';
+import { newIdentity, signedList } from './identity.ts';
+import { Lock } from './lock.ts';
+import type { Evidence, Identity, Intent, RoomRecord } from './records.ts';
+import { Store } from './store.ts';
+
+export class Client implements Api {
+  readonly #store: Store;
+  readonly #serverUrl: string;
+  readonly #tell: (events: Event[]) => void;
+  readonly #making = new Lock();
+  #connection: Connection | null = null;
+
+  private constructor(store: Store, serverUrl: string, tell: (events: Event[]) => void) {
+    this.#store = store;
+    this.#serverUrl = serverUrl;
+    this.#tell = tell;
+  }
+
+  /** The device in the store named `name`, connected if somebody is registered there. Throws `StoreError`. */
+  static async open(name: string, serverUrl: string, tell: (events: Event[]) => void): Promise<Client> {
+    const store = await Store.open(name);
+    const client = new Client(store, serverUrl, tell);
+    const identity = store.identity.get('');
+    if (identity?.registered) (await client.#connect(identity)).start();
+    return client;
+  }
+
+  async #connect(identity: Identity): Promise<Connection> {
+    this.#connection = await Connection.open(this.#store, identity, this.#tell);
+    return this.#connection;
+  }
+
+  get #open(): Connection {
+    if (this.#connection === null) throw new RefusedError('unauthenticated');
+    return this.#connection;
+  }
+
+  // --- the person
+
+  me(): Promise<Me | null> {
+    const identity = this.#store.identity.get('');
+    return Promise.resolve(identity?.registered ? this.#describe(identity) : null);
+  }
+
+  #describe({ user, device }: Identity): Me {
+    return { user, device, receipts: this.#store.settings.get('receipts') ?? true };
+  }
+
+  register(user: UserUri): Promise<Me> {
+    return this.#making.hold(async () => {
+      const identity = await newIdentity(this.#store, this.#serverUrl, user);
+      const connection = await this.#connect(identity);
+      try {
+        await this.#publish(connection, identity);
+      } catch (error) {
+        this.#connection = null;
+        if (error instanceof RefusedError) await this.#forget(identity);
+        throw error;
+      }
+      connection.start();
+      return this.#describe(identity);
+    });
+  }
+
+  async #publish({ hub, device, housekeeping }: Connection, identity: Identity): Promise<void> {
+    const listed = device.trust.deviceList(identity.user);
+    if (listed === null) throw new LocalProtocolError('a device without its own device list');
+    await hub.register(await signedList(this.#store, listed));
+    await housekeeping.refreshDirectory();
+    await housekeeping.publishKeyPackages({ remaining: 0, hasLastResort: false });
+    await device.alone(() =>
+      this.#store.transaction(() => {
+        this.#store.identity.put('', { ...identity, registered: true });
+      }),
+    );
+  }
+
+  async #forget({ user }: Identity): Promise<void> {
+    await this.#store.transaction(() => {
+      this.#store.identity.delete('');
+      this.#store.pins.delete(user);
+    });
+  }
+
+  async setReceipts(wanted: boolean): Promise<void> {
+    await this.#open.device.alone(() =>
+      this.#store.transaction(() => {
+        this.#store.settings.put('receipts', wanted);
+      }),
+    );
+  }
+
+  connectionState(): Promise<ConnectionState> {
+    return Promise.resolve(this.#connection?.state ?? 'offline');
+  }
+
+  hurry(): Promise<void> {
+    this.#connection?.hurry();
+    return Promise.resolve();
+  }
+
+  // --- contacts
+
+  async contacts(): Promise<Contact[]> {
+    const connection = this.#open;
+    try {
+      return await connection.housekeeping.refreshContacts();
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      return this.#store.contacts.values();
+    } finally {
+      connection.wake();
+    }
+  }
+
+  async contact(action: ContactAction, user: UserUri): Promise<void> {
+    await this.#open.hub.contact(action, user); // the server wakes whoever sees a change, ourselves included
+  }
+
+  async safetyNumber(user: UserUri): Promise<string> {
+    const { device, housekeeping } = this.#open;
+    const me = device.identity;
+    const theirs = device.trust.deviceList(user) ?? (await housekeeping.learnDevices(user));
+    return safetyNumber({ user: me.user, accountKey: me.accountKey }, { user, accountKey: theirs.accountKey });
+  }
+
+  // --- rooms
+
+  async rooms(): Promise<RoomSummary[]> {
+    const records = this.#open.device.store.rooms.values().filter(isOpen);
+    const summaries = await Promise.all(
+      records.map(async ({ room, members, unread }): Promise<RoomSummary> => {
+        const [last] = await this.#store.messages(room, 1);
+        return { room, members, unread: unread.length, last: last ?? null };
+      }),
+    );
+    return summaries.sort((left, right) => newest(right) - newest(left));
+  }
+
+  roomWith(user: UserUri): Promise<RoomUri> {
+    return this.#making.hold(async () => {
+      const wanted = [this.#open.device.identity.user, user].sort().join();
+      const known = this.#store.rooms.values().filter((record) => isOpen(record) && record.members.join() === wanted);
+      const best = known.find((record) => record.standing === 'joined') ?? known[0];
+      return best?.room ?? this.#createRoom([user]);
+    });
+  }
+
+  createRoom(users: readonly UserUri[]): Promise<RoomUri> {
+    return this.#making.hold(() => this.#createRoom(users));
+  }
+
+  async #createRoom(users: readonly UserUri[]): Promise<RoomUri> {
+    const { device, housekeeping, watchers } = this.#open;
+    const packages = await housekeeping.claim(users);
+    const agent = await housekeeping.frankingAgent();
+    const { room, submissionId } = await device.createRoom(users, packages, agent);
+    const added = watchers.expect(submissionId);
+    await housekeeping.announceRoom(room);
+    this.#open.wake();
+    await added;
+    return room;
+  }
+
+  async add(room: RoomUri, users: readonly UserUri[]): Promise<void> {
+    await this.#change(room, { add: await this.#open.housekeeping.claim(users), remove: [] });
+  }
+
+  remove(room: RoomUri, users: readonly UserUri[]): Promise<void> {
+    return this.#change(room, { add: [], remove: users });
+  }
+
+  update(room: RoomUri): Promise<void> {
+    return this.#change(room, { add: [], remove: [] });
+  }
+
+  async #change(room: RoomUri, intent: Intent): Promise<void> {
+    const { device, watchers } = this.#open;
+    const submissionId = await device.changeRoom(room, intent);
+    const done = watchers.expect(submissionId);
+    this.#open.wake();
+    await done;
+  }
+
+  agreement(room: RoomUri): Promise<Agreement> {
+    const { device } = this.#open;
+    return device.alone(async () => {
+      if (device.store.rooms.get(room)?.standing !== 'joined') throw new RefusedError('not_found');
+      const { epoch, epochAuthenticator, confirmedTranscriptHash, members } = await device.groups.get(room);
+      return {
+        epoch,
+        authenticator: toHex(epochAuthenticator),
+        transcript: toHex(confirmedTranscriptHash),
+        devices: members.map((leaf) => decodeLeafCredential(leaf.credential).device),
+      };
+    });
+  }
+
+  // --- messages
+
+  async send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey> {
+    const connection = this.#open;
+    const messageId = await connection.device.send(room, text, salt);
+    connection.wake();
+    return messageId;
+  }
+
+  async waitSent(messageId: MessageKey): Promise<void> {
+    const { device, watchers } = this.#open;
+    const expected = await device.alone(async () => {
+      const message = await this.#store.message(messageId);
+      if (message === null) throw new RefusedError('not_found');
+      if (message.state === 'failed') throw new RefusedError(message.problem ?? 'internal');
+      return message.state === 'queued' ? { until: watchers.expect(messageId) } : null;
+    });
+    await expected?.until;
+  }
+
+  messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
+    return this.#store.messages(room, limit, before);
+  }
+
+  async markRead(room: RoomUri): Promise<void> {
+    await this.#open.device.markRead(room);
+    this.#open.planReceipts();
+    this.#open.wake();
+  }
+
+  // --- what a report or a person's own look needs
+
+  evidence(messageId: MessageKey): Promise<Evidence | null> {
+    return this.#store.evidence(messageId);
+  }
+
+  faults(): Promise<FaultSeen[]> {
+    return Promise.resolve(this.#store.faults.values());
+  }
+}
+
+/** Rooms that can be written to. */
+function isOpen({ standing }: RoomRecord): boolean {
+  return standing === 'created' || standing === 'joined';
+}
+
+/** Rooms with something queued come first, those without a message last. */
+function newest({ last }: RoomSummary): number {
+  return last === null ? 0 : (last.acceptedAtMs ?? Number.MAX_SAFE_INTEGER);
+}

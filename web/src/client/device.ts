@@ -1,0 +1,328 @@
+/**
+ * One device without its network: the session's effects on the store, and what a person does with it.
+ *
+ * What is done here is durable once it returns, or not done at all; what only the server can do is handed on as errands.
+ * One thing is done at a time, whoever asks.
+ */
+
+import type { Bytes } from '../codec.ts';
+import { LocalProtocolError, type ProblemName, RefusedError } from '../errors.ts';
+import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
+import type { ClientFrame, ServerFrame } from '../frames.ts';
+import { fromHex, toHex } from '../hex.ts';
+import { providerOf, type RoomUri, roomUri, type SubmissionId, type UserUri } from '../ids.ts';
+import { MlsError } from '../mls/errors.ts';
+import type { Event, FaultSeen, MessageKey } from './events.ts';
+import { Groups } from './groups.ts';
+import { HUB, Inbox, newRoom, type Outcome } from './inbox.ts';
+import { Lock } from './lock.ts';
+import { Outbox } from './outbox.ts';
+import type { Identity, Intent, OutboxItem, RoomRecord } from './records.ts';
+import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
+import type { Store } from './store.ts';
+import { now, random } from './surroundings.ts';
+import { type Asked, LookUp, NOTHING_ASKED, Trust } from './trust.ts';
+
+const ROOM_NAME_BYTES = 16;
+
+/** Ask the server what `lookup` names, and `resume` with these entries. `asked`: before, for their sake. */
+export interface Ask {
+  readonly effect: 'ask';
+  readonly lookup: LookUp;
+  readonly asked: Asked;
+  readonly entries: Entries;
+}
+
+/** What only the network can do. */
+export type Errand =
+  | Extract<Effect, { effect: 'connect' | 'disconnect' | 'refresh' }>
+  | { readonly effect: 'send'; readonly frame: ClientFrame }
+  | Ask;
+
+/** A submission that is over, and why if it was refused. */
+export type Finished = readonly [SubmissionKey, ProblemName | null];
+
+/** What this device holds. Whoever has it takes `errands`, `events` and `finished` after each call. */
+export class Device {
+  readonly session = new Session();
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly groups: Groups;
+  readonly trust: Trust;
+  errands: Errand[] = [];
+  events: Event[] = [];
+  finished: Finished[] = [];
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #lock = new Lock();
+
+  private constructor(identity: Identity, store: Store, groups: Groups) {
+    this.identity = identity;
+    this.store = store;
+    this.groups = groups;
+    this.trust = new Trust(store, now);
+    this.#inbox = new Inbox(identity, store, groups, this.trust);
+    this.#outbox = new Outbox(identity, store, groups);
+  }
+
+  /** As the store left it. Throws `StoreError`. */
+  static async open(store: Store, identity: Identity): Promise<Device> {
+    const device = new Device(identity, store, await Groups.open(store, identity));
+    for (const record of store.rooms.values()) {
+      if (record.standing === 'joined' || record.standing === 'broken') await device.#openRoom(record);
+    }
+    return device;
+  }
+
+  /** `work` is done while nothing else is. */
+  alone<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    return this.#lock.hold(work);
+  }
+
+  // --- events for the session
+
+  start(): Promise<void> {
+    return this.alone(() => this.#run(this.session.start()));
+  }
+
+  stop(): Promise<void> {
+    return this.alone(() => this.#run(this.session.stop()));
+  }
+
+  lost(nowMs: number, reason: string, random: number): Promise<void> {
+    return this.alone(() => {
+      if (this.session.state === 'offline' || this.session.state === 'waiting') return;
+      this.errands = [];
+      return this.#run(this.session.lost(nowMs, reason, random));
+    });
+  }
+
+  tick(nowMs: number): Promise<void> {
+    return this.alone(() => this.#run(this.session.tick(nowMs)));
+  }
+
+  receive(frames: readonly ServerFrame[], nowMs: number): Promise<void> {
+    return this.alone(() => this.#run(this.session.receive(frames, nowMs)));
+  }
+
+  /** The server was asked: the entries are processed with what it said, or refused. */
+  resume({ lookup, asked, entries }: Ask): Promise<void> {
+    return this.alone(async () => this.#run(await this.#process(entries, lookup.with(asked))));
+  }
+
+  // --- effects
+
+  /** The effects are carried out, and those that follow from them. */
+  async #run(effects: readonly Effect[]): Promise<void> {
+    const todo = [...effects];
+    for (let effect = todo.shift(); effect !== undefined; effect = todo.shift()) {
+      todo.unshift(...(await this.#carryOut(effect)));
+    }
+  }
+
+  async #carryOut(effect: Effect): Promise<Effect[]> {
+    switch (effect.effect) {
+      case 'process':
+        return this.#process(effect.entries, NOTHING_ASKED);
+      case 'build':
+        return this.#build(effect.room, effect.submissionId);
+      case 'fail':
+        return this.#fail(effect.room, effect.submissionId, effect.problem);
+      case 'submit':
+        this.errands.push({ effect: 'send', frame: this.#frame(effect.submissionId) });
+        return [];
+      case 'acknowledge':
+        this.errands.push({ effect: 'send', frame: effect.frame });
+        return [];
+      case 'tell_state':
+        this.events.push({ kind: 'connection_changed', state: effect.state, reason: effect.reason });
+        return [];
+      case 'tell_fault':
+        await this.#recordFault(effect.room, effect.check, HUB);
+        return [];
+      default:
+        this.errands.push(effect);
+        return [];
+    }
+  }
+
+  async #process(entries: Entries, asked: Asked): Promise<Effect[]> {
+    try {
+      return this.#became(await this.#inbox.process(entries, asked));
+    } catch (error) {
+      if (!(error instanceof LookUp)) throw error;
+      this.errands.push({ effect: 'ask', lookup: error, asked, entries });
+      return [];
+    }
+  }
+
+  #became({ rooms, events }: Outcome): Effect[] {
+    this.events.push(...events);
+    const effects: Effect[] = [];
+    for (const [room, { record, settled }] of rooms) {
+      const problem = record.standing === 'joined' ? null : 'not_found';
+      this.finished.push(...settled.map((submissionId) => [submissionId, problem] as const));
+      if (this.session.knows(room)) effects.push(...this.session.stored(room, record.cursor, record.epoch, settled));
+      if (record.standing === 'left') this.session.closeRoom(room);
+    }
+    return effects;
+  }
+
+  async #build(room: RoomUri, submissionId: SubmissionKey): Promise<Effect[]> {
+    let item: OutboxItem | null;
+    try {
+      item = await this.#outbox.build(submissionId);
+    } catch (error) {
+      if (!(error instanceof MlsError)) throw error;
+      return this.#fail(room, submissionId, 'invalid_key_package');
+    }
+    if (item === null) {
+      this.finished.push([submissionId, null]);
+      return this.session.dropped(room, [submissionId]);
+    }
+    return this.session.built(room, item);
+  }
+
+  async #fail(room: RoomUri, submissionId: SubmissionKey, problem: ProblemName): Promise<Effect[]> {
+    const item = await this.#outbox.fail(submissionId, problem);
+    if (item !== null && item.kind === 'message' && item.messageId !== null) {
+      const { messageId } = item;
+      this.events.push({ kind: 'message_state_changed', room, messageId, state: 'failed', reason: problem });
+    }
+    this.finished.push([submissionId, problem]);
+    return this.session.dropped(room, [submissionId]);
+  }
+
+  #frame(submissionKey: SubmissionKey): ClientFrame {
+    const item = this.store.outbox.get(submissionKey);
+    if (!item?.payload) throw new LocalProtocolError('submitting what is not built');
+    const submissionId = fromHex(submissionKey) as SubmissionId;
+    const { room, payload } = item;
+    if (item.kind !== 'commit') return { frame: 'submit', submissionId, room, message: payload };
+    return { frame: 'commit', submissionId, room, commit: payload, welcome: item.welcome };
+  }
+
+  /** The fault is in the store, and told. */
+  recordFault(room: RoomUri | null, check: string, culprit: string): Promise<void> {
+    return this.alone(() => this.#recordFault(room, check, culprit));
+  }
+
+  async #recordFault(room: RoomUri | null, check: string, culprit: string): Promise<void> {
+    const fault: FaultSeen = { kind: 'fault_seen', room, check, culprit, atMs: now() };
+    await this.store.transaction(() => {
+      this.store.addFault(fault);
+    });
+    this.events.push(fault);
+  }
+
+  // --- messages
+
+  /** `text` is durable in the outbox. Throws as `Outbox.send`. */
+  send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey> {
+    return this.alone(async () => {
+      const { messageId, item } = await this.#outbox.send(room, text, salt);
+      if (item !== null) {
+        this.events.push({ kind: 'message_state_changed', room, messageId, state: 'queued', reason: null });
+        await this.#queued(item);
+      }
+      return messageId;
+    });
+  }
+
+  /** Everything in `room` counts as read. Throws `RefusedError` `not_found`. */
+  markRead(room: RoomUri): Promise<void> {
+    return this.alone(async () => {
+      const record = this.store.rooms.get(room);
+      if (record === null) throw new RefusedError('not_found');
+      const { members, standing } = record;
+      if (!(await this.#inbox.markRead(record))) return;
+      this.events.push({ kind: 'room_changed', room, members, joined: standing === 'joined' });
+    });
+  }
+
+  /** Whether senders wait to be told something. */
+  owesReceipts(): boolean {
+    return this.store.receipts.keys().length > 0;
+  }
+
+  /** What the senders are owed is at the end of the outbox. */
+  reportReceipts(): Promise<void> {
+    return this.alone(async () => {
+      for (const room of new Set(this.store.receipts.values().map((receipt) => receipt.room))) {
+        const item = await this.#outbox.reportReceipts(room);
+        if (item !== null) await this.#queued(item);
+      }
+    });
+  }
+
+  async #queued(item: OutboxItem): Promise<void> {
+    if (this.session.knows(item.room)) await this.#run(this.session.queue(item.room, item));
+  }
+
+  // --- rooms
+
+  async #openRoom({ room, cursor, epoch }: RoomRecord): Promise<void> {
+    await this.#run(this.session.openRoom(room, cursor, epoch, this.store.outboxOf(room)));
+  }
+
+  /** A room of this device, and the intent to add `users`, are durable; the hub does not know it yet. */
+  createRoom(
+    users: readonly UserUri[],
+    keyPackages: readonly Bytes[],
+    agent: FrankingAgent,
+  ): Promise<{ room: RoomUri; submissionId: SubmissionKey }> {
+    return this.alone(() => {
+      const { user } = this.identity;
+      const room = roomUri(providerOf(user), toHex(random(ROOM_NAME_BYTES)));
+      const members = Array.from(new Set([user, ...users])).sort();
+      return this.groups.transaction(async () => {
+        this.store.rooms.put(room, { ...newRoom(room, 'created', 0, agent.key), members });
+        await this.groups.create(room, encodeFrankingAgent(agent));
+        const { submissionId } = this.#outbox.commit(room, { add: keyPackages, remove: [] });
+        return { room, submissionId };
+      });
+    });
+  }
+
+  /** Rooms that the hub may not know yet. */
+  createdRooms(): RoomUri[] {
+    return this.store.rooms
+      .values()
+      .filter((record) => record.standing === 'created')
+      .map((record) => record.room);
+  }
+
+  /** What tells the hub of a room that was created here. */
+  groupInfo(room: RoomUri): Promise<Bytes> {
+    return this.alone(async () => (await this.groups.get(room)).groupInfo());
+  }
+
+  /** The hub knows the room: what is in its outbox goes out. */
+  roomAnnounced(room: RoomUri): Promise<void> {
+    return this.alone(async () => {
+      const created = this.store.rooms.get(room);
+      if (created?.standing !== 'created') return;
+      const record: RoomRecord = { ...created, standing: 'joined' };
+      await this.store.transaction(() => {
+        this.store.rooms.put(room, record);
+      });
+      this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
+      await this.#openRoom(record);
+    });
+  }
+
+  /** The hub will not have the room: this device has left it. */
+  roomRefused(room: RoomUri): Promise<void> {
+    return this.alone(async () => this.#run(this.#became(await this.#inbox.abandon(room))));
+  }
+
+  /** The intent to commit is durable at the end of the outbox. Throws `RefusedError` `not_found`. */
+  changeRoom(room: RoomUri, intent: Intent): Promise<SubmissionKey> {
+    return this.alone(async () => {
+      if (this.store.rooms.get(room)?.standing !== 'joined') throw new RefusedError('not_found');
+      const item = await this.groups.transaction(() => this.#outbox.commit(room, intent));
+      await this.#queued(item);
+      return item.submissionId;
+    });
+  }
+}

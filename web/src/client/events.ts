@@ -1,0 +1,92 @@
+/** What a client tells the application: messages, rooms, and the events that say something has changed. */
+
+import type { ContactState } from '../bodies.ts';
+import type { ProblemName } from '../errors.ts';
+import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+
+/** A message id in hexadecimal, 64 digits. */
+export type MessageKey = string;
+
+/**
+ * How far a message has come; a state is only ever followed by a later one in this list.
+ *
+ * `queued`: durable in the outbox. `sent`: the hub took it. `delivered`, `read`: by at least one other member.
+ * `failed`: the hub refused it for good. `received`: somebody else's, verified and stored.
+ */
+export const MESSAGE_STATES = ['queued', 'sent', 'delivered', 'read', 'failed', 'received'] as const;
+export type MessageState = (typeof MESSAGE_STATES)[number];
+
+/** Where the connection to the hub stands. `waiting`: backing off after a failure; the next attempt comes by itself. */
+export const CONNECTION_STATES = ['offline', 'connecting', 'catching_up', 'online', 'waiting'] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
+
+/** One message of a conversation, ready to show. `acceptedAtMs`: when the hub took it; null while it is queued. */
+export interface Message {
+  readonly room: RoomUri;
+  readonly messageId: MessageKey;
+  readonly sender: UserUri;
+  readonly text: string;
+  readonly state: MessageState;
+  readonly own: boolean;
+  readonly acceptedAtMs: TimestampMs | null;
+}
+
+/** One line in a list of rooms. `members`: the participants, this client's user included, sorted. */
+export interface RoomSummary {
+  readonly room: RoomUri;
+  readonly members: readonly UserUri[];
+  readonly unread: number;
+  readonly last: Message | null;
+}
+
+/** A message is to be appended to its room's view; each message once, in the room's order. */
+export interface MessageShown {
+  readonly kind: 'message_shown';
+  readonly message: Message;
+}
+
+/** One of this client's own messages is in the outbox, or has come further. `reason`: with `failed` alone. */
+export interface MessageStateChanged {
+  readonly kind: 'message_state_changed';
+  readonly room: RoomUri;
+  readonly messageId: MessageKey;
+  readonly state: MessageState;
+  readonly reason: ProblemName | null;
+}
+
+/** A contact has another state; null when there is no relation any more. */
+export interface ContactChanged {
+  readonly kind: 'contact_changed';
+  readonly user: UserUri;
+  readonly state: ContactState | null;
+}
+
+/** The room was joined, its members changed, or this device left it. `joined`: whether this device is a member. */
+export interface RoomChanged {
+  readonly kind: 'room_changed';
+  readonly room: RoomUri;
+  readonly members: readonly UserUri[];
+  readonly joined: boolean;
+}
+
+/**
+ * Something arrived that breaks a rule; it was not shown, and the conversation goes on.
+ *
+ * `check`: its number in `docs/protocol.md`, such as `NL-511`. `culprit`: a device or user URI, or `hub`.
+ */
+export interface FaultSeen {
+  readonly kind: 'fault_seen';
+  readonly room: RoomUri | null;
+  readonly check: string;
+  readonly culprit: string;
+  readonly atMs: TimestampMs;
+}
+
+/** The connection to the hub has another state. */
+export interface ConnectionChanged {
+  readonly kind: 'connection_changed';
+  readonly state: ConnectionState;
+  readonly reason: string | null;
+}
+
+export type Event = MessageShown | MessageStateChanged | ContactChanged | RoomChanged | FaultSeen | ConnectionChanged;

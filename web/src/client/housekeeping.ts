@@ -1,0 +1,221 @@
+/** What a device settles with the server over HTTP: contacts, key packages, device lists, rooms it began. */
+
+import type { ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices } from '../bodies.ts';
+import type { Bytes } from '../codec.ts';
+import type { DeviceList } from '../credential.ts';
+import {
+  LocalProtocolError,
+  RefusedError,
+  RemoteProtocolError,
+  UnavailableError,
+  VerificationError,
+} from '../errors.ts';
+import type { FrankingAgent } from '../franking.ts';
+import type { RoomUri, UserUri } from '../ids.ts';
+import { MlsError } from '../mls/errors.ts';
+import { readKeyPackage } from '../mls/key-package.ts';
+import type { Device } from './device.ts';
+import { isClock } from './groups.ts';
+import type { Hub } from './hub.ts';
+import { renewed, signedList } from './identity.ts';
+import { HUB } from './inbox.ts';
+import { topUp } from './key-packages.ts';
+import { Lock } from './lock.ts';
+import { monotonicMs, now } from './surroundings.ts';
+import { LookUp } from './trust.ts';
+
+/** How long the directory is taken as read; a key that is not in it is asked about at once. */
+const DIRECTORY_DAY_MS = 86_400_000;
+
+/** Every chore may be done at any time, any number of times. All throw as `Hub` does. */
+export class Housekeeping {
+  readonly #device: Device;
+  readonly #hub: Hub;
+  readonly #oneAtATime = new Lock();
+  readonly #askingForContacts = new Lock();
+  #directoryReadMs = -Infinity;
+
+  constructor(device: Device, hub: Hub) {
+    this.#device = device;
+    this.#hub = hub;
+  }
+
+  /** The chore named `what` is done; one that we do not know is none. */
+  do(what: string): Promise<void> {
+    return this.#oneAtATime.hold(async () => {
+      if (what === 'contacts') await this.refreshContacts();
+      else if (what === 'key_packages') await this.topUpKeyPackages();
+      else if (what === 'everything_else') await this.#everythingElse();
+    });
+  }
+
+  async #everythingElse(): Promise<void> {
+    const device = this.#device;
+    await this.#write(() => {
+      device.store.purgeEvidence(now());
+    });
+    if (monotonicMs() - this.#directoryReadMs >= DIRECTORY_DAY_MS) await this.refreshDirectory();
+    await this.#renewDeviceList();
+    for (const room of device.createdRooms()) await this.announceRoom(room);
+  }
+
+  #write<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    return this.#device.alone(() => this.#device.store.transaction(work));
+  }
+
+  // --- people
+
+  /** The contacts are what the server says, and the application hears of what has changed. */
+  async refreshContacts(): Promise<Contact[]> {
+    // One at a time, so that no answer is older than the one before it.
+    const contacts = await this.#askingForContacts.hold(() => this.#hub.contacts());
+    const { store, events } = this.#device;
+    const before = new Map(store.contacts.values().map((contact) => [contact.user, contact.state]));
+    const after = new Map(contacts.map((contact) => [contact.user, contact.state]));
+    const users = Array.from(new Set([...before.keys(), ...after.keys()])).sort();
+    const changed = users.filter((user) => before.get(user) !== after.get(user));
+    if (changed.length > 0) {
+      await this.#write(() => {
+        store.putContacts(contacts);
+      });
+    }
+    for (const user of changed) events.push({ kind: 'contact_changed', user, state: after.get(user) ?? null });
+    return contacts;
+  }
+
+  /** The newest device list of `user` is pinned. Throws `VerificationError`, having recorded the fault. */
+  async learnDevices(user: UserUri): Promise<DeviceList> {
+    return this.#pin(user, await this.#hub.deviceList(user));
+  }
+
+  async #pin(user: UserUri, devices: UserDevices): Promise<DeviceList> {
+    const { trust } = this.#device;
+    try {
+      const newest = await trust.verify(user, devices);
+      await this.#write(() => {
+        trust.pin(newest);
+      });
+      return newest;
+    } catch (error) {
+      if (error instanceof RemoteProtocolError || error instanceof VerificationError) {
+        await this.#device.recordFault(null, error.check, user);
+      }
+      throw error;
+    }
+  }
+
+  /** The hub's franking keys are pinned. */
+  async refreshDirectory(): Promise<void> {
+    this.#directoryReadMs = monotonicMs();
+    const directory = await this.#hub.directory();
+    await this.#write(() => {
+      this.#device.store.directory.put('', directory);
+    });
+  }
+
+  /** Who franks in a new room. */
+  async frankingAgent(): Promise<FrankingAgent> {
+    const { trust } = this.#device;
+    try {
+      trust.directory();
+    } catch (error) {
+      if (!(error instanceof LookUp)) throw error;
+      await this.refreshDirectory();
+    }
+    const { hub, frankingKeys } = trust.directory();
+    const [key] = frankingKeys;
+    if (key === undefined) throw new RemoteProtocolError('NL-541', 'a directory without franking keys');
+    return { key, hub };
+  }
+
+  async #renewDeviceList(): Promise<void> {
+    const { identity, trust, store } = this.#device;
+    const listed = trust.deviceList(identity.user);
+    if (listed === null) throw new LocalProtocolError('a device without its own device list');
+    const following = await renewed(listed);
+    if (following === null) return;
+    await this.#hub.publishDeviceList(await signedList(store, following));
+    await this.#write(() => {
+      trust.pin(following);
+    });
+  }
+
+  // --- rooms
+
+  /** The server has enough key packages of this device. */
+  async topUpKeyPackages(): Promise<void> {
+    await this.publishKeyPackages(await this.#hub.countKeyPackages());
+  }
+
+  /** The server, which has `held`, has enough key packages of this device. */
+  async publishKeyPackages(held: KeyPackageCount): Promise<void> {
+    const { store, groups } = this.#device;
+    const upload = await this.#device.alone(() => topUp(store, groups, held));
+    if (upload !== null) await this.#hub.publishKeyPackages(upload);
+  }
+
+  /** The hub knows a room that was created here; or it will not have it, and this device has left it. */
+  async announceRoom(room: RoomUri): Promise<void> {
+    try {
+      await this.#hub.createRoom(room, await this.#device.groupInfo(room));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      if (error.problem !== 'conflict' || !(await this.#isMine(room))) {
+        await this.#device.roomRefused(room);
+        throw error;
+      }
+    }
+    await this.#device.roomAnnounced(room);
+  }
+
+  /** Whether the hub has the room from us already: its answer was lost. */
+  async #isMine(room: RoomUri): Promise<boolean> {
+    try {
+      await this.#hub.room(room);
+      return true;
+    } catch (error) {
+      if (error instanceof RefusedError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * A key package of each device of `users`, each of them checked.
+   *
+   * Throws `VerificationError` as `learnDevices`; NL-532, having recorded the fault.
+   */
+  async claim(users: readonly UserUri[]): Promise<Bytes[]> {
+    const packages: Bytes[] = [];
+    for (const user of users) {
+      const claimed = await this.#hub.claimKeyPackages(user);
+      const listed = await this.#pin(user, claimed.devices);
+      try {
+        await this.#checkClaimed(claimed, listed);
+      } catch (error) {
+        if (!(
+          error instanceof MlsError ||
+          error instanceof RemoteProtocolError ||
+          error instanceof VerificationError
+        )) {
+          throw error;
+        }
+        if (isClock(error)) throw new UnavailableError("this machine's clock is wrong");
+        await this.#device.recordFault(null, error.check, HUB);
+        throw error instanceof MlsError ? new VerificationError(error.check, error.message) : error;
+      }
+      packages.push(...claimed.keyPackages);
+    }
+    return packages;
+  }
+
+  async #checkClaimed(claimed: ClaimedKeyPackages, listed: DeviceList): Promise<void> {
+    const devices: string[] = [];
+    for (const message of claimed.keyPackages) {
+      const keyPackage = await readKeyPackage(message, this.#device.groups.suite);
+      devices.push((await this.#device.trust.checkLeaf(keyPackage)).device);
+    }
+    if (devices.sort().join() !== listed.devices.map((device) => device.uri).join()) {
+      throw new VerificationError('NL-532', 'not one key package for each device on the list');
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/** The server as one signed-in device sees it: every HTTP endpoint once, by name. */
+
+import {
+  type Challenge,
+  type ClaimedKeyPackages,
+  type Contact,
+  type Directory,
+  type KeyPackageCount,
+  readChallenge,
+  readClaimedKeyPackages,
+  readContacts,
+  readDirectory,
+  readKeyPackageCount,
+  readRoom,
+  readSession,
+  readUserDevices,
+  type Room,
+  type Session,
+  toBase64,
+  type UserDevices,
+} from '../bodies.ts';
+import type { Bytes } from '../codec.ts';
+import { SESSION_LABEL, sessionContent } from '../credential.ts';
+import { RefusedError, RemoteProtocolError } from '../errors.ts';
+import { ask, type Call } from '../http.ts';
+import type { RoomUri, UserUri } from '../ids.ts';
+import { signer } from '../signature.ts';
+import type { Identity } from './records.ts';
+import type { Store } from './store.ts';
+import { now } from './surroundings.ts';
+import { openStream, type Stream } from './stream.ts';
+
+/** A token that ends sooner than this is replaced first. */
+const TOKEN_MARGIN_MS = 60_000;
+
+/** What a person does about another. */
+export type ContactAction = 'request' | 'accept' | 'decline' | 'cancel' | 'block' | 'unblock';
+
+/** Key packages to publish, as MLSMessages. */
+export interface KeyPackageUpload {
+  readonly keyPackages: readonly Bytes[];
+  readonly lastResort: Bytes | null;
+}
+
+/** Signs in when needed. Every method throws `RefusedError`, `UnavailableError`, `RemoteProtocolError`. */
+export class Hub {
+  readonly #identity: Identity;
+  readonly #store: Store;
+  #session: Promise<Session> | null = null;
+
+  constructor(identity: Identity, store: Store) {
+    this.#identity = identity;
+    this.#store = store;
+  }
+
+  /** The next call signs in anew. */
+  forgetToken(): void {
+    this.#session = null;
+  }
+
+  /** A connection that has said Hello with `cursors`. */
+  async openStream(cursors: ReadonlyMap<RoomUri, number>): Promise<Stream> {
+    const token = await this.#token();
+    const stream = await openStream();
+    stream.send({ frame: 'hello', token, cursors });
+    return stream;
+  }
+
+  /** The account exists; a repeat changes nothing. `deviceList`: signed. */
+  async register(deviceList: Bytes): Promise<UserDevices> {
+    const { user, device, accountKey, sessionKey } = this.#identity;
+    const body = {
+      user,
+      device,
+      account_key: toBase64(accountKey),
+      device_list: toBase64(deviceList),
+      session_key: toBase64(sessionKey),
+    };
+    return ask('/v1/accounts', { method: 'POST', body, read: readUserDevices });
+  }
+
+  /** The hub's name and franking keys. */
+  directory(): Promise<Directory> {
+    return ask('/v1/directory', { read: readDirectory });
+  }
+
+  /** `deviceList`, signed, is this user's newest. */
+  publishDeviceList(deviceList: Bytes): Promise<UserDevices> {
+    const body = { device_list: toBase64(deviceList) };
+    return this.#call('/v1/device-list', { method: 'PUT', body, read: readUserDevices });
+  }
+
+  /** The newest device list of `user`, a contact or somebody in a room with us. */
+  deviceList(user: UserUri): Promise<UserDevices> {
+    return this.#call(`/v1/device-list?user=${encodeURIComponent(user)}`, { read: readUserDevices });
+  }
+
+  /** How many are left for this device. */
+  countKeyPackages(): Promise<KeyPackageCount> {
+    return this.#call('/v1/key-packages', { read: readKeyPackageCount });
+  }
+
+  /** They can be claimed. */
+  publishKeyPackages({ keyPackages, lastResort }: KeyPackageUpload): Promise<KeyPackageCount> {
+    const body = { key_packages: keyPackages.map(toBase64), last_resort: lastResort && toBase64(lastResort) };
+    return this.#call('/v1/key-packages', { method: 'POST', body, read: readKeyPackageCount });
+  }
+
+  /** One for each device of `user`. */
+  claimKeyPackages(user: UserUri): Promise<ClaimedKeyPackages> {
+    return this.#call('/v1/key-packages/claim', { method: 'POST', body: { user }, read: readClaimedKeyPackages });
+  }
+
+  /** Everyone this user has a relation with. */
+  contacts(): Promise<Contact[]> {
+    return this.#call('/v1/contacts', { read: readContacts });
+  }
+
+  /** The action is done. */
+  async contact(action: ContactAction, user: UserUri): Promise<void> {
+    await this.#call(`/v1/contacts/${action}`, { method: 'POST', body: { user }, read: () => null });
+  }
+
+  /** The hub knows the room; a repeat changes nothing. */
+  createRoom(room: RoomUri, groupInfo: Bytes): Promise<Room> {
+    const body = { room, group_info: toBase64(groupInfo) };
+    return this.#call('/v1/rooms', { method: 'POST', body, read: readRoom });
+  }
+
+  /** What the hub knows of a room that this device is in. */
+  room(room: RoomUri): Promise<Room> {
+    return this.#call(`/v1/room?room=${encodeURIComponent(room)}`, { read: readRoom });
+  }
+
+  async #call<Answer>(path: string, call: Call<Answer>): Promise<Answer> {
+    try {
+      return await ask(path, { ...call, token: await this.#token() });
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.problem !== 'unauthenticated') throw error;
+    }
+    this.forgetToken(); // it ended early: the server was set up anew, or its clock jumped
+    return ask(path, { ...call, token: await this.#token() });
+  }
+
+  /** A bearer token that does not end soon. Who asks while somebody signs in waits for that. */
+  async #token(): Promise<string> {
+    const session = await this.#session?.catch(() => null);
+    if (!session || session.expiresAtMs < now() + TOKEN_MARGIN_MS) this.#session = this.#signIn();
+    return (await (this.#session ?? this.#signIn())).token;
+  }
+
+  async #signIn(): Promise<Session> {
+    const { device, serverUrl } = this.#identity;
+    const challenge: Challenge = await ask('/v1/challenges', { method: 'POST', body: { device }, read: readChallenge });
+    if (challenge.origin !== serverUrl) throw new RemoteProtocolError('NL-542', 'a challenge to sign in elsewhere');
+    const { nonce, expiresAtMs } = challenge;
+    const content = sessionContent(challenge.origin, device, nonce, expiresAtMs);
+    const signature = await signer(this.#store.key('session'))(SESSION_LABEL, content);
+    const body = {
+      device,
+      nonce: toBase64(nonce),
+      expires_at_ms: expiresAtMs,
+      signature: toBase64(signature),
+    };
+    return ask('/v1/sessions', { method: 'POST', body, read: readSession });
+  }
+}

@@ -1,0 +1,80 @@
+/** The keys of a new device, none of which can be read by any script, and the device list that vouches for it. */
+
+import type { Bytes } from '../codec.ts';
+import {
+  type DeviceList,
+  encodeLeafCredential,
+  encodeSignedDeviceList,
+  firstDeviceList,
+  leafCredential,
+  MAX_LIFETIME_MS,
+  nextDeviceList,
+  signDeviceList,
+} from '../credential.ts';
+import { toHex } from '../hex.ts';
+import { deviceUri, type TimestampMs, type UserUri } from '../ids.ts';
+import { signer } from '../signature.ts';
+import { StoreError } from './errors.ts';
+import type { Identity } from './records.ts';
+import type { KeyName, Store } from './store.ts';
+import { now, random } from './surroundings.ts';
+
+const DEVICE_NAME_BYTES = 8;
+
+/**
+ * Who is in `store`: `user`, new, or from an attempt that never heard the server's answer.
+ *
+ * Throws `StoreError` where there is another identity, or one that is registered.
+ */
+export async function newIdentity(store: Store, serverUrl: string, user: UserUri): Promise<Identity> {
+  const known = store.identity.get('');
+  if (known !== null && (known.registered || known.user !== user)) {
+    throw new StoreError('somebody is registered here already');
+  }
+  return known ?? createIdentity(store, serverUrl, user);
+}
+
+async function createIdentity(store: Store, serverUrl: string, user: UserUri): Promise<Identity> {
+  const [account, session, signature] = await Promise.all([makeKey(), makeKey(), makeKey()]);
+  const device = deviceUri(user, toHex(random(DEVICE_NAME_BYTES)));
+  const entry = { uri: device, signatureKey: signature.publicKey };
+  const listed = firstDeviceList(user, account.publicKey, entry, (now() + MAX_LIFETIME_MS) as TimestampMs);
+  const identity: Identity = {
+    serverUrl,
+    user,
+    device,
+    accountKey: account.publicKey,
+    sessionKey: session.publicKey,
+    signatureKey: signature.publicKey,
+    credential: encodeLeafCredential(await leafCredential(listed, device, signer(account.privateKey))),
+    registered: false,
+  };
+  await store.transaction(() => {
+    const keys: [KeyName, CryptoKey][] = [
+      ['account', account.privateKey],
+      ['session', session.privateKey],
+      ['signature', signature.privateKey],
+    ];
+    for (const [name, key] of keys) store.putKey(name, key);
+    store.pins.put(user, listed);
+    store.identity.put('', identity);
+  });
+  return identity;
+}
+
+async function makeKey(): Promise<{ privateKey: CryptoKey; publicKey: Bytes }> {
+  const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
+  return { privateKey: pair.privateKey, publicKey };
+}
+
+/** The encoded, signed `listed`, which is this person's own. */
+export async function signedList(store: Store, listed: DeviceList): Promise<Bytes> {
+  return encodeSignedDeviceList(await signDeviceList(listed, signer(store.key('account'))));
+}
+
+/** The same devices on a list that lasts longer, once half its time is over; null before. */
+export async function renewed(listed: DeviceList): Promise<DeviceList | null> {
+  if (Number(listed.expiresAtMs) - now() > MAX_LIFETIME_MS / 2) return null;
+  return nextDeviceList(listed, listed.devices, (now() + MAX_LIFETIME_MS) as TimestampMs);
+}

@@ -1,0 +1,464 @@
+/** What arrives: entries of rooms' logs become messages, members and states, in one transaction with the cursor. */
+
+import { equal, utf8 } from '../codec.ts';
+import * as content from '../content.ts';
+import type { Leaf } from '../credential.ts';
+import { LocalProtocolError, RemoteProtocolError, UnavailableError, VerificationError } from '../errors.ts';
+import type { Accepted, Delivery } from '../frames.ts';
+import { decodeFrankingAgent, type FrankingAgent, frankingTag, verifyFrankedMessage } from '../franking.ts';
+import { toHex } from '../hex.ts';
+import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import { MlsError } from '../mls/errors.ts';
+import type { Group } from '../mls/group.ts';
+import type { Leaf as MlsLeaf } from '../mls/leaf.ts';
+import type { Event, FaultSeen, MessageState } from './events.ts';
+import { type Groups, isClock } from './groups.ts';
+import type { Identity, MessageRecord, OutgoingCommit, OutgoingMessage, RoomRecord, Standing } from './records.ts';
+import type { Entries, Entry, SubmissionKey } from './session.ts';
+import { shown, type Store } from './store.ts';
+import { now } from './surroundings.ts';
+import { type Asked, LookUp, NOTHING_ASKED, type Trust } from './trust.ts';
+
+export const HUB = 'hub';
+/** In larger rooms nobody tells who holds and who has read what: everyone would be told by everyone. */
+const RECEIPT_MEMBERS = 16;
+
+/** Checks that only the hub can break; the others are the sender's. */
+const HUBS_FAULT: ReadonlySet<string> = new Set([
+  ...['NL-202', 'NL-204', 'NL-205', 'NL-206'], // it lets in only what is for this group and epoch
+  ...['NL-141', 'NL-143'], // franks
+  ...['NL-502', 'NL-503', 'NL-511', 'NL-512', 'NL-513', 'NL-521', 'NL-523'],
+]);
+const EARLIER: Readonly<Record<'delivered' | 'read', readonly MessageState[]>> = {
+  delivered: ['queued', 'sent'],
+  read: ['queued', 'sent', 'delivered'],
+};
+
+/** What became of one room's entries. `settled`: what the outbox no longer holds. */
+export interface RoomOutcome {
+  record: RoomRecord;
+  readonly settled: SubmissionKey[];
+}
+
+/** What is durable now, and what the application is told, in order. */
+export interface Outcome {
+  readonly rooms: Map<RoomUri, RoomOutcome>;
+  readonly events: Event[];
+}
+
+type Refuse = (check: string) => void | Promise<void>;
+
+/** One device's way in. Whatever fails a check is recorded and not shown, and the conversation goes on. */
+export class Inbox {
+  readonly #identity: Identity;
+  readonly #store: Store;
+  readonly #groups: Groups;
+  readonly #trust: Trust;
+  #outcome: Outcome = { rooms: new Map(), events: [] };
+  #asked = NOTHING_ASKED;
+
+  constructor(identity: Identity, store: Store, groups: Groups, trust: Trust) {
+    this.#identity = identity;
+    this.#store = store;
+    this.#groups = groups;
+    this.#trust = trust;
+  }
+
+  /**
+   * Every entry is processed and durable, each room's in the order given.
+   *
+   * Throws `LookUp` when the server must be asked first, having changed nothing; not for what was `asked`: what cannot
+   * be judged then is refused. Throws `StoreError`; `UnavailableError` while this machine's clock is wrong.
+   */
+  async process(entries: Entries, asked: Asked): Promise<Outcome> {
+    this.#begin(asked);
+    await this.#groups.transaction(async () => {
+      for (const [room, run] of entries) {
+        for (const entry of run) await this.#entry(room, entry);
+        const outcome = this.#outcome.rooms.get(room);
+        if (outcome !== undefined) this.#store.rooms.put(room, outcome.record);
+      }
+    });
+    return this.#outcome;
+  }
+
+  /** This device is not in `room` any more, as the hub never was. */
+  async abandon(room: RoomUri): Promise<Outcome> {
+    this.#begin(NOTHING_ASKED);
+    const record = this.#store.rooms.get(room);
+    if (record === null) return this.#outcome;
+    const outcome: RoomOutcome = { record, settled: [] };
+    this.#outcome.rooms.set(room, outcome);
+    await this.#groups.transaction(async () => {
+      await this.#leave(room, outcome);
+      this.#store.rooms.put(room, outcome.record);
+    });
+    return this.#outcome;
+  }
+
+  /** Everything in `room` counts as read; senders are owed a receipt. Whether there was something. */
+  async markRead(record: RoomRecord): Promise<boolean> {
+    if (record.unread.length === 0) return false;
+    await this.#store.transaction(() => {
+      if (this.#tells(record)) {
+        for (const messageId of record.unread) this.#owe(record.room, messageId, content.MessageStatus.read);
+      }
+      this.#store.rooms.put(record.room, { ...record, unread: [] });
+    });
+    return true;
+  }
+
+  #owe(room: RoomUri, messageId: string, status: content.MessageStatus): void {
+    this.#store.receipts.put(messageId, { room, messageId, status });
+  }
+
+  #tells(record: RoomRecord): boolean {
+    const wanted = this.#store.settings.get('receipts') ?? true;
+    return wanted && record.standing === 'joined' && record.members.length <= RECEIPT_MEMBERS;
+  }
+
+  // --- one entry
+
+  #begin(asked: Asked): void {
+    this.#outcome = { rooms: new Map(), events: [] };
+    this.#asked = asked;
+  }
+
+  async #entry(room: RoomUri, entry: Entry): Promise<void> {
+    let outcome = this.#outcome.rooms.get(room);
+    if (outcome === undefined) {
+      const record = this.#store.rooms.get(room) ?? newRoom(room, 'broken', 0, new Uint8Array());
+      this.#outcome.rooms.set(room, (outcome = { record, settled: [] }));
+      this.#store.rooms.put(room, record);
+    }
+    outcome.record = { ...outcome.record, cursor: Math.max(outcome.record.cursor, entry.seq) };
+    const joined = outcome.record.standing === 'joined';
+    const here = outcome;
+    if (entry.frame === 'removed') await this.#leave(room, here);
+    else if (entry.frame === 'deliver' && entry.kind === 'welcome') await this.#welcome(room, here, entry);
+    else if (!joined) return;
+    else if (entry.frame === 'accepted') await this.#accepted(room, here, entry);
+    else if (entry.kind === 'commit') {
+      await this.#checked(
+        () => this.#commit(room, here, entry),
+        (check) => this.#break(room, here, check, entry.sender),
+      );
+    } else {
+      await this.#checked(
+        () => this.#message(room, here, entry),
+        (check) => {
+          this.#fault(room, check, entry.sender);
+        },
+      );
+    }
+  }
+
+  /** What fails a check in `work` goes to `refuse` with the check's number. */
+  async #checked(work: () => Promise<void>, refuse: Refuse): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isClock(error)) throw new UnavailableError("this machine's clock is wrong");
+      if (error instanceof LookUp) {
+        if (!error.isCovered(this.#asked)) throw error;
+        await refuse('NL-522'); // NL-522: the server knows the device list that a leaf is under
+      } else if (
+        error instanceof MlsError ||
+        error instanceof RemoteProtocolError ||
+        error instanceof VerificationError
+      ) {
+        await refuse(error.check);
+      } else throw error;
+    }
+  }
+
+  async #message(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
+    const group = await this.#groups.get(room);
+    const received = await group.receive(entry.payload, nowS());
+    if (received.kind !== 'application') {
+      group.reject();
+      throw new VerificationError('NL-511', 'a handshake where a message should be');
+    }
+    const leaf = await this.#trust.checkLeaf(received.sender);
+    checkSender(leaf, entry);
+    const message = await verifyFrankedMessage(
+      {
+        applicationData: received.data,
+        tag: received.tag,
+        frank: entry.frank,
+        sender: leaf.user,
+        room,
+        acceptedAtMs: entry.acceptedAtMs as TimestampMs,
+      },
+      outcome.record.frankingKey,
+    );
+    this.#checkTime(room, outcome, entry.acceptedAtMs as TimestampMs);
+    await this.#take(outcome, entry, received.data, message);
+  }
+
+  /** A verified message is shown, or its statuses are; a repeat, sent in two epochs, is not. */
+  async #take(
+    outcome: RoomOutcome,
+    entry: Delivery,
+    applicationData: Uint8Array<ArrayBuffer>,
+    message: content.MimiContent,
+  ): Promise<void> {
+    const { room } = outcome.record;
+    const sender = content.senderOf(message);
+    const own = sender === this.#identity.user;
+    const report = content.readStatusReport(message.body);
+    if (report !== null) {
+      if (!own) await this.#applyReport(room, report);
+      return;
+    }
+    const messageId = toHex(await content.messageId(sender, room, applicationData));
+    if ((await this.#store.message(messageId)) !== null) return;
+    const record: MessageRecord = {
+      room,
+      messageId,
+      sender,
+      text: content.textOf(message.body),
+      state: own ? 'sent' : 'received',
+      own,
+      acceptedAtMs: entry.acceptedAtMs as TimestampMs,
+      seq: entry.seq,
+      problem: null,
+    };
+    await this.#store.putMessage(record);
+    this.#store.keepEvidence(messageId, {
+      applicationData,
+      frank: entry.frank,
+      acceptedAtMs: entry.acceptedAtMs as TimestampMs,
+    });
+    if (record.text === null) return;
+    if (!own) {
+      outcome.record = { ...outcome.record, unread: [...outcome.record.unread, messageId] };
+      if (this.#tells(outcome.record)) this.#owe(room, messageId, content.MessageStatus.delivered);
+    }
+    this.#outcome.events.push({ kind: 'message_shown', message: shown(record) });
+  }
+
+  async #applyReport(room: RoomUri, report: readonly (readonly [Uint8Array, content.MessageStatus])[]): Promise<void> {
+    for (const [id, status] of report) {
+      const state = status === content.MessageStatus.delivered ? 'delivered' : 'read';
+      if (status !== content.MessageStatus.delivered && status !== content.MessageStatus.read) continue;
+      const record = await this.#store.message(toHex(id));
+      if (record === null || !record.own || record.room !== room || !EARLIER[state].includes(record.state)) continue;
+      await this.#store.putMessage({ ...record, state });
+      this.#stateChanged(record, state);
+    }
+  }
+
+  #stateChanged({ room, messageId }: MessageRecord, state: MessageState): void {
+    this.#outcome.events.push({ kind: 'message_state_changed', room, messageId, state, reason: null });
+  }
+
+  /** The hub's times rise; one that does not is told of, and its message shown: the order is the log's. */
+  #checkTime(room: RoomUri, outcome: RoomOutcome, acceptedAtMs: TimestampMs): void {
+    const newest = outcome.record.acceptedAtMs;
+    if (acceptedAtMs <= newest) this.#fault(room, 'NL-513', HUB);
+    else outcome.record = { ...outcome.record, acceptedAtMs };
+  }
+
+  // --- our own
+
+  async #accepted(room: RoomUri, outcome: RoomOutcome, entry: Accepted): Promise<void> {
+    const item = this.#store.outbox.get(toHex(entry.submissionId));
+    if (item === null) {
+      this.#fault(room, 'NL-502', HUB); // NL-502: the hub accepts only what this device has sent
+      return;
+    }
+    this.#store.outbox.delete(item.submissionId);
+    outcome.settled.push(item.submissionId);
+    if (item.kind === 'commit') {
+      await this.#checked(
+        () => this.#commitAccepted(room, outcome, item, entry),
+        (check) => this.#break(room, outcome, check, HUB),
+      );
+    } else if (item.messageId !== null) {
+      await this.#checked(
+        () => this.#messageAccepted(room, outcome, item, entry),
+        (check) => {
+          this.#fault(room, check, HUB);
+        },
+      );
+    }
+  }
+
+  async #messageAccepted(room: RoomUri, outcome: RoomOutcome, item: OutgoingMessage, entry: Accepted): Promise<void> {
+    const acceptedAtMs = entry.acceptedAtMs as TimestampMs;
+    const messageId = item.messageId ?? '';
+    this.#checkTime(room, outcome, acceptedAtMs);
+    const queued = await this.#store.message(messageId);
+    if (queued === null) throw new LocalProtocolError('a message in the outbox alone');
+    const record: MessageRecord = { ...queued, seq: entry.seq, acceptedAtMs, state: 'sent' };
+    await this.#store.putMessage(record);
+    this.#outcome.events.push({ kind: 'message_shown', message: shown(record) });
+    this.#stateChanged(record, 'sent');
+    const applicationData = item.content;
+    const tag = await frankingTag(applicationData);
+    const sender = this.#identity.user;
+    await verifyFrankedMessage(
+      { applicationData, tag, frank: entry.frank, sender, room, acceptedAtMs },
+      outcome.record.frankingKey,
+    );
+    this.#store.keepEvidence(messageId, { applicationData, frank: entry.frank, acceptedAtMs });
+  }
+
+  async #commitAccepted(room: RoomUri, outcome: RoomOutcome, item: OutgoingCommit, entry: Accepted): Promise<void> {
+    const group = await this.#groups.get(room);
+    if (!group.hasPending || entry.epoch !== item.epoch || item.epoch !== group.epoch) {
+      throw new VerificationError('NL-503', 'a commit accepted in another epoch than it was sent in');
+    }
+    group.accept();
+    await this.#entered(room, outcome, group);
+  }
+
+  // --- other people's handshakes
+
+  async #commit(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
+    const group = await this.#groups.get(room);
+    group.discard(); // we lost; our intent stays in the outbox and is built again
+    const received = await group.receive(entry.payload, nowS());
+    if (received.kind !== 'commit') throw new VerificationError('NL-511', 'a message where a commit should be');
+    if (received.removesMe) {
+      await this.#leave(room, outcome);
+      return;
+    }
+    checkSender(await this.#trust.checkLeaf(received.change.committer), entry);
+    await this.#checkMembers(received.change.members);
+    group.apply();
+    await this.#entered(room, outcome, group);
+  }
+
+  async #welcome(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
+    await this.#checked(
+      async () => {
+        const { group, keyPackage } = await this.#groups.join(entry.payload);
+        const agent = await this.#checkWelcome(room, group, entry);
+        this.#groups.put(room, group, keyPackage);
+        const { unread, acceptedAtMs } = outcome.record;
+        outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs };
+        await this.#entered(room, outcome, group);
+      },
+      (check) => {
+        outcome.record = { ...outcome.record, standing: 'broken' };
+        this.#fault(room, check, entry.sender);
+      },
+    );
+  }
+
+  async #checkWelcome(room: RoomUri, group: Group, entry: Delivery): Promise<FrankingAgent> {
+    if (!equal(group.groupId, utf8(room))) {
+      throw new VerificationError('NL-523', 'a welcome to another room than the hub says');
+    }
+    const agent = decodeFrankingAgent(group.frankingAgent);
+    this.#trust.checkAgent(agent, this.#asked.directory);
+    const leaves = await this.#checkMembers(group.members);
+    if (!leaves.some((leaf) => leaf.device === entry.sender)) {
+      throw new VerificationError('NL-524', 'a welcome by a device that is not in the room');
+    }
+    return agent;
+  }
+
+  /** Every leaf is of a device on its user's newest list. Throws as `Trust.checkLeaf`. */
+  async #checkMembers(members: readonly MlsLeaf[]): Promise<Leaf[]> {
+    const wanted = new Set<UserUri>();
+    const leaves: Leaf[] = [];
+    for (const member of members) {
+      try {
+        leaves.push(await this.#trust.checkLeaf(member));
+      } catch (error) {
+        if (!(error instanceof LookUp)) throw error;
+        for (const user of error.users) wanted.add(user);
+      }
+    }
+    if (wanted.size > 0) throw new LookUp(wanted);
+    return leaves;
+  }
+
+  // --- consequences
+
+  async #entered(room: RoomUri, outcome: RoomOutcome, group: Group): Promise<void> {
+    const leaves = await this.#checkMembers(group.members);
+    const members = Array.from(new Set(leaves.map((leaf) => leaf.user))).sort();
+    const before = outcome.record;
+    outcome.record = { ...before, epoch: group.epoch, members, standing: 'joined' };
+    if (before.standing !== 'joined' || members.join() !== before.members.join()) {
+      this.#outcome.events.push({ kind: 'room_changed', room, members, joined: true });
+    }
+  }
+
+  async #leave(room: RoomUri, outcome: RoomOutcome): Promise<void> {
+    if (outcome.record.standing === 'left') return;
+    await this.#close(room, outcome, 'left');
+  }
+
+  /** The group cannot go on here; what was shown stays. */
+  async #break(room: RoomUri, outcome: RoomOutcome, check: string, culprit: string): Promise<void> {
+    this.#fault(room, check, culprit);
+    await this.#close(room, outcome, 'broken');
+  }
+
+  async #close(room: RoomUri, outcome: RoomOutcome, standing: Standing): Promise<void> {
+    this.#groups.delete(room);
+    for (const item of this.#store.outboxOf(room)) {
+      this.#store.outbox.delete(item.submissionId);
+      outcome.settled.push(item.submissionId);
+      const record = item.kind === 'message' && item.messageId && (await this.#store.message(item.messageId));
+      if (!record) continue;
+      await this.#store.putMessage({ ...record, state: 'failed', problem: 'not_found' });
+      this.#outcome.events.push({
+        kind: 'message_state_changed',
+        room,
+        messageId: record.messageId,
+        state: 'failed',
+        reason: 'not_found',
+      });
+    }
+    for (const { messageId } of this.#store.receiptsOf(room)) this.#store.receipts.delete(messageId);
+    outcome.record = { ...outcome.record, standing };
+    this.#outcome.events.push({ kind: 'room_changed', room, members: outcome.record.members, joined: false });
+  }
+
+  #fault(room: RoomUri, check: string, culprit: string): void {
+    const fault: FaultSeen = {
+      kind: 'fault_seen',
+      room,
+      check,
+      culprit: HUBS_FAULT.has(check) ? HUB : culprit,
+      atMs: now(),
+    };
+    this.#store.addFault(fault);
+    this.#outcome.events.push(fault);
+  }
+}
+
+/** A room that nothing is known of yet. */
+export function newRoom(
+  room: RoomUri,
+  standing: Standing,
+  cursor: number,
+  frankingKey: Uint8Array<ArrayBuffer>,
+): RoomRecord {
+  return {
+    room,
+    standing,
+    cursor,
+    epoch: 0,
+    frankingKey,
+    members: [],
+    unread: [],
+    acceptedAtMs: 0 as TimestampMs,
+  };
+}
+
+function checkSender(leaf: Leaf, entry: Delivery): void {
+  if (leaf.device !== entry.sender) {
+    throw new VerificationError('NL-512', 'the hub names another sender than the leaf that signed');
+  }
+}
+
+function nowS(): number {
+  return Math.floor(now() / 1000);
+}

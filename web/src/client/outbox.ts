@@ -1,0 +1,178 @@
+/** What goes out: messages, receipts and commits, each durable before it is submitted and built for the room's epoch. */
+
+import type { Bytes } from '../codec.ts';
+import * as content from '../content.ts';
+import { decodeLeafCredential } from '../credential.ts';
+import { type ProblemName, RefusedError } from '../errors.ts';
+import { frankingTag } from '../franking.ts';
+import { fromHex, toHex } from '../hex.ts';
+import { type DeviceUri, type MessageId, type RoomUri, type TimestampMs, userOf } from '../ids.ts';
+import { identity } from '../mls/leaf.ts';
+import { parseKeyPackage } from '../mls/key-package.ts';
+import type { MessageKey } from './events.ts';
+import type { Groups } from './groups.ts';
+import type { Identity, Intent, OutboxItem, OutgoingCommit, OutgoingMessage } from './records.ts';
+import type { SubmissionKey } from './session.ts';
+import type { Store } from './store.ts';
+import { now, random } from './surroundings.ts';
+
+/** So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message. */
+const MAX_TEXT_BYTES = 32_000;
+const RECEIPTS_IN_ONE = 200;
+
+/** A UUID of version 7, in hexadecimal. `random`: 10 bytes. Source: RFC 9562, "UUID Version 7". */
+function submissionId(nowMs: TimestampMs, random: Bytes): SubmissionKey {
+  const id = new Uint8Array(16);
+  new DataView(id.buffer).setBigUint64(0, BigInt(nowMs) << 16n);
+  id.set(random, 6);
+  id[6] = 0x70 | ((id[6] ?? 0) & 0x0f);
+  id[8] = 0x80 | ((id[8] ?? 0) & 0x3f);
+  return toHex(id);
+}
+
+/** One device's way out. */
+export class Outbox {
+  readonly #identity: Identity;
+  readonly #store: Store;
+  readonly #groups: Groups;
+
+  constructor(identity: Identity, store: Store, groups: Groups) {
+    this.#identity = identity;
+    this.#store = store;
+    this.#groups = groups;
+  }
+
+  /**
+   * `text` is durable at the end of the outbox; with the same `salt`, 16 random bytes, it is there once.
+   *
+   * Null: it was there. Throws `RefusedError` (`not_found`, `too_large`).
+   */
+  async send(room: RoomUri, text: string, salt: Bytes): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
+    const standing = this.#store.rooms.get(room)?.standing;
+    if (standing !== 'joined' && standing !== 'created') throw new RefusedError('not_found');
+    if (new TextEncoder().encode(text).length > MAX_TEXT_BYTES) throw new RefusedError('too_large');
+    const { user } = this.#identity;
+    const encoded = content.encode(content.textMessage(salt, user, room, text));
+    const messageId = toHex(await content.messageId(user, room, encoded));
+    if ((await this.#store.message(messageId)) !== null) return { messageId, item: null };
+    const item = await this.#groups.transaction(async () => {
+      await this.#store.putMessage({
+        room,
+        messageId,
+        sender: user,
+        text,
+        state: 'queued',
+        own: true,
+        acceptedAtMs: null,
+        seq: null,
+        problem: null,
+      });
+      return this.#enqueue(room, 'message', encoded, messageId);
+    });
+    return { messageId, item };
+  }
+
+  /** What the senders in `room` are owed is a durable status message at the end of the outbox. */
+  async reportReceipts(room: RoomUri): Promise<OutboxItem | null> {
+    const owed = this.#store.receiptsOf(room).slice(0, RECEIPTS_IN_ONE);
+    if (owed.length === 0) return null;
+    const statuses = owed.map(({ messageId, status }) => [fromHex(messageId) as MessageId, status] as const);
+    const report = content.statusReport(random(content.SALT_BYTES), this.#identity.user, room, statuses);
+    return this.#groups.transaction(() => {
+      for (const { messageId } of owed) this.#store.receipts.delete(messageId);
+      return this.#enqueue(room, 'status', content.encode(report), null);
+    });
+  }
+
+  /** `intent` is at the end of the outbox. Inside a transaction. */
+  commit(room: RoomUri, intent: Intent): OutgoingCommit {
+    const item: OutgoingCommit = { ...this.#unbuilt(room), kind: 'commit', intent, welcome: null };
+    this.#store.outbox.put(item.submissionId, item);
+    return item;
+  }
+
+  /**
+   * The item is built for its group's epoch and durable; null when it is gone, with nothing left to do in it.
+   *
+   * Throws `MlsError` when a commit cannot be made, such as with a key package that has expired.
+   */
+  async build(wanted: SubmissionKey): Promise<OutboxItem | null> {
+    const item = this.#store.outbox.get(wanted);
+    if (item === null) return null;
+    return this.#groups.transaction(async () => {
+      const built = item.kind === 'commit' ? await this.#buildCommit(item) : await this.#buildMessage(item);
+      if (built === null) this.#store.outbox.delete(wanted);
+      else this.#store.outbox.put(wanted, built);
+      return built;
+    });
+  }
+
+  /** The hub refused the item for good: it is gone, a message shows as failed, a commit is undone. */
+  async fail(wanted: SubmissionKey, problem: ProblemName): Promise<OutboxItem | null> {
+    const item = this.#store.outbox.get(wanted);
+    if (item === null) return null;
+    await this.#groups.transaction(async () => {
+      this.#store.outbox.delete(wanted);
+      if (item.kind === 'commit') await this.#undoCommit(item.room);
+      else if (item.messageId !== null) {
+        const message = await this.#store.message(item.messageId);
+        if (message !== null) await this.#store.putMessage({ ...message, state: 'failed', problem });
+      }
+    });
+    return item;
+  }
+
+  async #undoCommit(room: RoomUri): Promise<void> {
+    const group = await this.#groups.get(room);
+    group.discard();
+    const record = this.#store.rooms.get(room);
+    if (record === null) return;
+    const users = new Set(group.members.map((leaf) => userOf(decodeLeafCredential(leaf.credential).device)));
+    this.#store.rooms.put(room, { ...record, members: Array.from(users).sort() });
+  }
+
+  /** Encrypted at once when nothing before it waits to be built: what is encrypted first goes out first. */
+  async #enqueue(
+    room: RoomUri,
+    kind: 'message' | 'status',
+    encoded: Bytes,
+    messageId: MessageKey | null,
+  ): Promise<OutboxItem> {
+    let item: OutgoingMessage = { ...this.#unbuilt(room), kind, content: encoded, messageId };
+    const { epoch } = await this.#groups.get(room);
+    const waiting = this.#store.outboxOf(room).some((earlier) => earlier.kind === 'commit' || earlier.epoch !== epoch);
+    if (!waiting) item = await this.#buildMessage(item);
+    this.#store.outbox.put(item.submissionId, item);
+    return item;
+  }
+
+  #unbuilt(room: RoomUri): { submissionId: SubmissionKey; room: RoomUri; epoch: null; payload: null } {
+    return { submissionId: submissionId(now(), random(10)), room, epoch: null, payload: null };
+  }
+
+  /** The same content, so the same tag and message id, whatever the epoch. */
+  async #buildMessage(item: OutgoingMessage): Promise<OutgoingMessage> {
+    const group = await this.#groups.get(item.room);
+    const { epoch } = group;
+    return { ...item, epoch, payload: await group.encrypt(item.content, await frankingTag(item.content)) };
+  }
+
+  /** What of the intent others have not done already, as a commit that stays pending. */
+  async #buildCommit(item: OutgoingCommit): Promise<OutgoingCommit | null> {
+    const group = await this.#groups.get(item.room);
+    group.discard();
+    const { intent } = item;
+    const present = new Map<DeviceUri, number>();
+    for (const leaf of group.members) present.set(decodeLeafCredential(leaf.credential).device, leaf.index);
+    const add = intent.add.filter((keyPackage) => !present.has(deviceOf(keyPackage)));
+    const remove = Array.from(present).filter(([device]) => intent.remove.includes(userOf(device)));
+    if (add.length + remove.length === 0 && intent.add.length + intent.remove.length > 0) return null;
+    const indexes = remove.map(([, index]) => index);
+    const staged = await group.commit(add, indexes, Math.floor(now() / 1000));
+    return { ...item, epoch: group.epoch, payload: staged.commit, welcome: staged.welcome };
+  }
+}
+
+function deviceOf(keyPackage: Bytes): DeviceUri {
+  return decodeLeafCredential(identity(parseKeyPackage(keyPackage).leafNode)).device;
+}

@@ -1,0 +1,92 @@
+/** What the local store's rows say. */
+
+import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import type { Bytes } from '../codec.ts';
+import type { DeviceUri } from '../ids.ts';
+import type { ProblemName } from '../errors.ts';
+import type { Message, MessageKey } from './events.ts';
+import type { SubmissionKey } from './session.ts';
+
+/**
+ * How this device stands to a room.
+ *
+ * `created`: the group is made here; the hub may not know the room yet. `broken`: its group can't go on here; somebody
+ * has to add this device again.
+ */
+export type Standing = 'created' | 'joined' | 'left' | 'broken';
+
+/** One device of one person. Keys are Ed25519 public keys. `registered`: the server has the account. */
+export interface Identity {
+  readonly serverUrl: string;
+  readonly user: UserUri;
+  readonly device: DeviceUri;
+  readonly accountKey: Bytes;
+  readonly sessionKey: Bytes;
+  readonly signatureKey: Bytes;
+  /** The identity in this device's leaves. */
+  readonly credential: Bytes;
+  readonly registered: boolean;
+}
+
+/** One room. `cursor`: the log is processed up to here. `unread`: other people's messages, in order. */
+export interface RoomRecord {
+  readonly room: RoomUri;
+  readonly standing: Standing;
+  readonly cursor: number;
+  readonly epoch: number;
+  readonly frankingKey: Bytes;
+  readonly members: readonly UserUri[];
+  readonly unread: readonly MessageKey[];
+  /** Of the newest message processed. */
+  readonly acceptedAtMs: TimestampMs;
+}
+
+/** A message as it is stored. `text` is null when there is nothing in it that we can show. */
+export interface MessageRecord extends Omit<Message, 'text'> {
+  readonly text: string | null;
+  /** Its place in the log; null while queued. */
+  readonly seq: number | null;
+  /** Of a failed one alone. */
+  readonly problem: ProblemName | null;
+}
+
+/**
+ * What a commit is for, so that it can be built again after another commit won.
+ *
+ * `add`: key packages; `remove`: users. Both empty: fresh keys for this device's leaf.
+ */
+export interface Intent {
+  readonly add: readonly Bytes[];
+  readonly remove: readonly UserUri[];
+}
+
+interface Submission {
+  readonly submissionId: SubmissionKey;
+  readonly room: RoomUri;
+  /** What `payload` is built for; null when it is not built. */
+  readonly epoch: number | null;
+  readonly payload: Bytes | null;
+}
+
+/** A message of a person's, or a status report, in the outbox. `content`: application data. */
+export interface OutgoingMessage extends Submission {
+  readonly kind: 'message' | 'status';
+  readonly content: Bytes;
+  readonly messageId: MessageKey | null;
+}
+
+/** A commit in the outbox. */
+export interface OutgoingCommit extends Submission {
+  readonly kind: 'commit';
+  readonly intent: Intent;
+  readonly welcome: Bytes | null;
+}
+
+export type OutboxItem = OutgoingMessage | OutgoingCommit;
+
+/** One message as a report shows it: the exact content, and the hub's statement. */
+export interface Evidence {
+  readonly applicationData: Bytes;
+  readonly frank: Bytes;
+  readonly acceptedAtMs: TimestampMs;
+}

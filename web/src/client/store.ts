@@ -1,0 +1,412 @@
+/**
+ * What this device holds, in IndexedDB: MLS state, messages, franks, cursors and outbox, in one transaction when they
+ * belong together, and durable when that returns.
+ *
+ * Rows are sealed, and their keys are numbers and message ids: what lies on the disk names nobody. Small tables are in
+ * memory from the start; groups, messages and evidence are read when they are needed. One tab at a time has it open.
+ */
+
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+
+import type { Contact, Directory } from '../bodies.ts';
+import type { Bytes } from '../codec.ts';
+import { LocalProtocolError } from '../errors.ts';
+import type { DeviceList } from '../credential.ts';
+import type { MessageStatus } from '../content.ts';
+import type { RoomUri, UserUri } from '../ids.ts';
+import { StoreError } from './errors.ts';
+import type { FaultSeen, Message, MessageKey } from './events.ts';
+import type { Evidence, Identity, MessageRecord, OutboxItem, RoomRecord } from './records.ts';
+import { makeSealingKey, seal, unseal } from './sealing.ts';
+import { Table } from './table.ts';
+
+const VERSION = 1;
+/** Where a message that is queued stands: after all others. */
+const UNPLACED = 2 ** 52;
+const KEPT_FAULTS = 1000;
+const EVIDENCE_WINDOW_MS = 60 * 86_400_000;
+
+export type KeyName = 'sealing' | 'account' | 'session' | 'signature';
+
+interface MessageRow {
+  /** Room's number, place in the log, place in the store; left out where there is nothing to show. */
+  readonly order?: [number, number, number];
+  readonly sealed: Bytes;
+}
+
+interface EvidenceRow {
+  readonly acceptedAtMs: number;
+  readonly sealed: Bytes;
+}
+
+interface Schema extends DBSchema {
+  keys: { key: KeyName; value: CryptoKey };
+  records: { key: number; value: Bytes };
+  groups: { key: number; value: Bytes };
+  messages: { key: MessageKey; value: MessageRow; indexes: { order: [number, number, number] } };
+  evidence: { key: MessageKey; value: EvidenceRow; indexes: { age: number } };
+}
+
+/** A receipt that a sender is owed. */
+export interface Receipt {
+  readonly room: RoomUri;
+  readonly messageId: MessageKey;
+  readonly status: MessageStatus;
+}
+
+/** A key package of this device whose private parts are kept. `kept`: a `HeldKeyPackage`. */
+export interface KeyPackageRecord {
+  readonly reference: Bytes;
+  readonly message: Bytes;
+  readonly initKey: Bytes;
+  readonly encryptionKey: Bytes;
+  readonly lastResort: boolean;
+  readonly notAfterS: number;
+}
+
+/** The newest device list known of a person. CBOR has one kind of integer. */
+export interface Pin extends Omit<DeviceList, 'version' | 'expiresAtMs'> {
+  readonly version: bigint | number;
+  readonly expiresAtMs: bigint | number;
+}
+
+interface StoredMessage {
+  readonly position: number;
+  readonly record: MessageRecord;
+}
+
+/** What is to be written when the transaction ends. */
+class Writes {
+  readonly keys = new Map<KeyName, CryptoKey>();
+  readonly groups = new Map<RoomUri, Bytes | null>();
+  readonly messages = new Map<MessageKey, StoredMessage>();
+  readonly evidence = new Map<MessageKey, Evidence>();
+  purgeBeforeMs: number | null = null;
+}
+
+export class Store {
+  readonly identity = new Table<Identity>('identity');
+  readonly directory = new Table<Directory>('directory');
+  readonly settings = new Table<boolean>('settings');
+  readonly rooms = new Table<RoomRecord>('rooms');
+  readonly outbox = new Table<OutboxItem>('outbox');
+  readonly receipts = new Table<Receipt>('receipts');
+  readonly pins = new Table<Pin>('pins');
+  readonly keyPackages = new Table<KeyPackageRecord>('key_packages');
+  readonly contacts = new Table<Contact>('contacts');
+  readonly faults = new Table<FaultSeen>('faults');
+  readonly #tables: ReadonlyMap<string, Table<unknown>> = new Map(
+    [
+      this.identity,
+      this.directory,
+      this.settings,
+      this.rooms,
+      this.outbox,
+      this.receipts,
+      this.pins,
+      this.keyPackages,
+      this.contacts,
+      this.faults,
+    ].map((table) => [table.name, table as Table<unknown>]),
+  );
+  readonly #database: IDBPDatabase<Schema>;
+  readonly #keys = new Map<KeyName, CryptoKey>();
+  #nextId = 1;
+  #nextPosition = 1;
+  #writes: Writes | null = null;
+
+  private constructor(database: IDBPDatabase<Schema>) {
+    this.#database = database;
+  }
+
+  /** The store named `name`, made if there is none. Throws `StoreError`. */
+  static open(name: string): Promise<Store> {
+    return explained(async () => {
+      const database = await openDB<Schema>(name, VERSION, {
+        upgrade(made) {
+          made.createObjectStore('keys');
+          made.createObjectStore('records');
+          made.createObjectStore('groups');
+          made.createObjectStore('messages').createIndex('order', 'order', { unique: true });
+          made.createObjectStore('evidence').createIndex('age', 'acceptedAtMs');
+        },
+      });
+      const store = new Store(database);
+      await store.#load();
+      return store;
+    });
+  }
+
+  async #load(): Promise<void> {
+    const reading = this.#database.transaction(['keys', 'records', 'messages']);
+    const [names, keys, ids, rows, newest] = await Promise.all([
+      reading.objectStore('keys').getAllKeys(),
+      reading.objectStore('keys').getAll(),
+      reading.objectStore('records').getAllKeys(),
+      reading.objectStore('records').getAll(),
+      reading.objectStore('messages').count(),
+    ]);
+    names.forEach((name, at) => {
+      const key = keys[at];
+      if (key !== undefined) this.#keys.set(name, key);
+    });
+    if (!this.#keys.has('sealing')) {
+      const key = await makeSealingKey();
+      await this.#database.put('keys', key, 'sealing');
+      this.#keys.set('sealing', key);
+    }
+    this.#nextId = (ids.at(-1) ?? 0) + 1;
+    this.#nextPosition = newest + 1;
+    await Promise.all(
+      ids.map(async (id, at) => {
+        const row = rows[at];
+        if (row === undefined) return;
+        const [table, key, value] = (await this.#unseal(`record ${id}`, row)) as [string, string, unknown];
+        this.#tables.get(table)?.load(id, key, value);
+      }),
+    );
+  }
+
+  /** Nothing is read or written any more. */
+  close(): void {
+    this.#database.close();
+  }
+
+  // --- transactions
+
+  /** What is written inside is durable afterwards, all of it; after an exception, none. Throws `StoreError`. */
+  async transaction<Value>(work: () => Value | Promise<Value>): Promise<Value> {
+    if (this.#writes !== null) throw new LocalProtocolError('a transaction inside another');
+    const writes = (this.#writes = new Writes());
+    for (const table of this.#tables.values()) table.begin();
+    try {
+      const value = await work();
+      await explained(() => this.#commit(writes));
+      for (const table of this.#tables.values()) table.end(true);
+      return value;
+    } catch (error) {
+      for (const table of this.#tables.values()) table.end(false);
+      throw error;
+    } finally {
+      this.#writes = null;
+    }
+  }
+
+  /** Everything is sealed first: a transaction of IndexedDB does not wait for anything else. */
+  async #commit(writes: Writes): Promise<void> {
+    const changes = Array.from(this.#tables.values()).flatMap((table) => table.changes(() => this.#nextId++));
+    const records = await Promise.all(
+      changes.map(async ({ id, row }) => [id, row && (await this.#seal(`record ${id}`, row))] as const),
+    );
+    const groups = await Promise.all(
+      Array.from(writes.groups, async ([room, state]) => {
+        const id = this.#roomId(room);
+        return [id, state && (await this.#seal(`group ${id}`, state))] as const;
+      }),
+    );
+    const messages = await Promise.all(
+      Array.from(writes.messages, async ([id, stored]) => [id, await this.#messageRow(id, stored)] as const),
+    );
+    const evidence = await Promise.all(
+      Array.from(writes.evidence, async ([id, kept]) => {
+        const sealed = await this.#seal(`evidence ${id}`, kept);
+        return [id, { acceptedAtMs: kept.acceptedAtMs, sealed }] as const;
+      }),
+    );
+    if (records.length + groups.length + messages.length + evidence.length + writes.keys.size === 0) {
+      if (writes.purgeBeforeMs === null) return;
+    }
+    const writing = this.#database.transaction(['keys', 'records', 'groups', 'messages', 'evidence'], 'readwrite', {
+      durability: 'strict',
+    });
+    const work: Promise<unknown>[] = [writing.done];
+    for (const [name, key] of writes.keys) work.push(writing.objectStore('keys').put(key, name));
+    for (const [name, rows] of [['records', records] as const, ['groups', groups] as const]) {
+      const objects = writing.objectStore(name);
+      for (const [id, row] of rows) work.push(row === null ? objects.delete(id) : objects.put(row, id));
+    }
+    for (const [id, row] of messages) work.push(writing.objectStore('messages').put(row, id));
+    for (const [id, row] of evidence) work.push(writing.objectStore('evidence').put(row, id));
+    if (writes.purgeBeforeMs !== null) {
+      const range = IDBKeyRange.upperBound(writes.purgeBeforeMs, true);
+      for (const id of await writing.objectStore('evidence').index('age').getAllKeys(range)) {
+        work.push(writing.objectStore('evidence').delete(id));
+      }
+    }
+    await Promise.all(work);
+    for (const [name, key] of writes.keys) this.#keys.set(name, key);
+  }
+
+  get #open(): Writes {
+    if (this.#writes === null) throw new LocalProtocolError('a write outside a transaction');
+    return this.#writes;
+  }
+
+  #seal(place: string, value: unknown): Promise<Bytes> {
+    return seal(this.key('sealing'), place, value);
+  }
+
+  #unseal(place: string, row: Bytes): Promise<unknown> {
+    return unseal(this.key('sealing'), place, row);
+  }
+
+  // --- keys
+
+  /** The key, which does not leave WebCrypto. Throws `StoreError`. */
+  key(name: KeyName): CryptoKey {
+    const key = this.#writes?.keys.get(name) ?? this.#keys.get(name);
+    if (key === undefined) throw new StoreError('a key is missing: the storage was wiped in part');
+    return key;
+  }
+
+  /** `key` is kept under `name`. */
+  putKey(name: KeyName, key: CryptoKey): void {
+    this.#open.keys.set(name, key);
+  }
+
+  // --- groups
+
+  /** The encoded group of `room`, or null. */
+  async group(room: RoomUri): Promise<Bytes | null> {
+    const written = this.#writes?.groups.get(room);
+    if (written !== undefined) return written;
+    const id = this.rooms.idOf(room);
+    if (id === null) return null;
+    return explained(async () => {
+      const row = await this.#database.get('groups', id);
+      return row === undefined ? null : ((await this.#unseal(`group ${id}`, row)) as Bytes);
+    });
+  }
+
+  /** `state` is the encoded group of `room`, which has a record; null: there is none. */
+  putGroup(room: RoomUri, state: Bytes | null): void {
+    this.#open.groups.set(room, state);
+  }
+
+  #roomId(room: RoomUri): number {
+    const id = this.rooms.idOf(room);
+    if (id === null) throw new LocalProtocolError('a group or message of a room without a record');
+    return id;
+  }
+
+  // --- messages
+
+  /** The message, if it is stored. */
+  async message(messageId: MessageKey): Promise<MessageRecord | null> {
+    return (await this.#stored(messageId))?.record ?? null;
+  }
+
+  async #stored(messageId: MessageKey): Promise<StoredMessage | null> {
+    const written = this.#writes?.messages.get(messageId);
+    if (written !== undefined) return written;
+    return explained(async () => {
+      const row = await this.#database.get('messages', messageId);
+      return row === undefined ? null : this.#openMessage(messageId, row);
+    });
+  }
+
+  async #openMessage(messageId: MessageKey, row: MessageRow): Promise<StoredMessage> {
+    return (await this.#unseal(`message ${messageId}`, row.sealed)) as StoredMessage;
+  }
+
+  async #messageRow(messageId: MessageKey, stored: StoredMessage): Promise<MessageRow> {
+    const { record, position } = stored;
+    const sealed = await this.#seal(`message ${messageId}`, stored);
+    if (record.text === null) return { sealed };
+    return { order: [this.#roomId(record.room), record.seq ?? UNPLACED, position], sealed };
+  }
+
+  /** The message is as `record` says. */
+  async putMessage(record: MessageRecord): Promise<void> {
+    const position = (await this.#stored(record.messageId))?.position ?? this.#nextPosition++;
+    this.#open.messages.set(record.messageId, { position, record });
+  }
+
+  /** The newest `limit` messages, before one if given, oldest first; queued ones last. */
+  messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
+    return explained(async () => {
+      const id = this.rooms.idOf(room);
+      const last = before === null ? undefined : (await this.#database.get('messages', before))?.order;
+      if (id === null || (before !== null && last === undefined)) return [];
+      const range = IDBKeyRange.bound([id], last ?? [id + 1], false, true);
+      const rows: [MessageKey, MessageRow][] = [];
+      const index = this.#database.transaction('messages').store.index('order');
+      for (
+        let at = await index.openCursor(range, 'prev');
+        at !== null && rows.length < limit;
+        at = await at.continue()
+      ) {
+        rows.push([at.primaryKey, at.value]);
+      }
+      const stored = await Promise.all(rows.map(([messageId, row]) => this.#openMessage(messageId, row)));
+      return stored.reverse().map(({ record }) => shown(record));
+    });
+  }
+
+  // --- evidence
+
+  /** A copy of the message is kept for reports. */
+  keepEvidence(messageId: MessageKey, evidence: Evidence): void {
+    this.#open.evidence.set(messageId, evidence);
+  }
+
+  /** The message as a report shows it, while it is kept. */
+  evidence(messageId: MessageKey): Promise<Evidence | null> {
+    return explained(async () => {
+      const row = await this.#database.get('evidence', messageId);
+      return row === undefined ? null : ((await this.#unseal(`evidence ${messageId}`, row.sealed)) as Evidence);
+    });
+  }
+
+  /** Copies older than the window are erased. */
+  purgeEvidence(nowMs: number): void {
+    this.#open.purgeBeforeMs = nowMs - EVIDENCE_WINDOW_MS;
+  }
+
+  // --- what spans several rows
+
+  /** The room's items, in the order in which they go out. */
+  outboxOf(room: RoomUri): OutboxItem[] {
+    return this.outbox.values().filter((item) => item.room === room);
+  }
+
+  /** What the senders in `room` are owed. */
+  receiptsOf(room: RoomUri): Receipt[] {
+    return this.receipts.values().filter((receipt) => receipt.room === room);
+  }
+
+  /** The fault is recorded; the newest thousand are kept. */
+  addFault(fault: FaultSeen): void {
+    this.faults.put(crypto.randomUUID(), fault);
+    for (const key of this.faults.keys().slice(0, -KEPT_FAULTS)) this.faults.delete(key);
+  }
+
+  /** These are all contacts. */
+  putContacts(contacts: readonly Contact[]): void {
+    const users = new Set<UserUri>(contacts.map(({ user }) => user));
+    for (const user of this.contacts.keys()) if (!users.has(user as UserUri)) this.contacts.delete(user);
+    for (const contact of contacts) this.contacts.put(contact.user, contact);
+  }
+}
+
+/** A stored message, ready to show. */
+export function shown(record: MessageRecord): Message {
+  const { room, messageId, sender, text, state, own, acceptedAtMs } = record;
+  return { room, messageId, sender, text: text ?? '', state, own, acceptedAtMs };
+}
+
+/** What `work` returns; what the browser's storage throws becomes `StoreError`. */
+async function explained<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DOMException) throw new StoreError(reason(error));
+    throw error;
+  }
+}
+
+function reason(error: DOMException): string {
+  if (error.name === 'QuotaExceededError') return 'the storage is full';
+  if (error.name === 'OperationError') return 'a stored row is damaged';
+  return 'the storage cannot be used';
+}

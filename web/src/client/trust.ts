@@ -1,0 +1,124 @@
+/** Whom this device believes: each person's account key and newest device list, and the hub's franking keys. */
+
+import type { Directory, UserDevices } from '../bodies.ts';
+import { type Bytes, equal } from '../codec.ts';
+import {
+  decodeLeafCredential,
+  decodeSignedDeviceList,
+  type DeviceList,
+  type Leaf,
+  verifyDeviceList,
+  verifyLeaf,
+} from '../credential.ts';
+import { VerificationError } from '../errors.ts';
+import type { FrankingAgent } from '../franking.ts';
+import { toHex } from '../hex.ts';
+import { type TimestampMs, type UserUri, userOf } from '../ids.ts';
+import type { Store } from './store.ts';
+
+/** What the server was asked before some entries are judged: these users' device lists, and the directory. */
+export interface Asked {
+  readonly users: ReadonlySet<UserUri>;
+  readonly directory: boolean;
+}
+
+export const NOTHING_ASKED: Asked = { users: new Set(), directory: false };
+
+/** Something cannot be judged before the server is asked: these users' device lists, or the directory. */
+export class LookUp extends Error implements Asked {
+  override readonly name = 'LookUp';
+  readonly users: ReadonlySet<UserUri>;
+  readonly directory: boolean;
+
+  constructor(users: Iterable<UserUri>, directory = false) {
+    super('ask the server first');
+    this.users = new Set(users);
+    this.directory = directory;
+  }
+
+  /** Whether all of it was `asked` already. */
+  isCovered(asked: Asked): boolean {
+    return Array.from(this.users).every((user) => asked.users.has(user)) && (asked.directory || !this.directory);
+  }
+
+  /** `asked`, and this. */
+  with(asked: Asked): Asked {
+    return { users: new Set([...asked.users, ...this.users]), directory: asked.directory || this.directory };
+  }
+}
+
+/** A leaf of a group, or a key package: whose is it? */
+export interface Unknown {
+  readonly credential: Bytes;
+  readonly signatureKey: Bytes;
+}
+
+/** What is pinned in the store. It only ever moves forward. */
+export class Trust {
+  readonly #store: Store;
+  readonly #clock: () => TimestampMs;
+  #leaves = new Map<string, Leaf>();
+
+  constructor(store: Store, clock: () => TimestampMs) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** The newest device list known of `user`. */
+  deviceList(user: UserUri): DeviceList | null {
+    const stored = this.#store.pins.get(user);
+    // CBOR has one kind of integer.
+    return stored && { ...stored, version: BigInt(stored.version), expiresAtMs: BigInt(stored.expiresAtMs) };
+  }
+
+  /**
+   * The device list that the server gave for `user`, verified, to be pinned.
+   *
+   * Throws what `verifyDeviceList` does (NL-314 is a new person), and `VerificationError` NL-531 when it is the list of
+   * somebody else.
+   */
+  async verify(user: UserUri, devices: UserDevices): Promise<DeviceList> {
+    if (devices.user !== user) throw new VerificationError('NL-531', 'the device list of somebody else');
+    const signed = decodeSignedDeviceList(devices.deviceList);
+    return verifyDeviceList(signed, user, devices.accountKey, this.#clock(), this.deviceList(user));
+  }
+
+  /** `newest`, verified or our own, is pinned. Inside a transaction. */
+  pin(newest: DeviceList): void {
+    this.#store.pins.put(newest.user, newest);
+    this.#leaves = new Map(Array.from(this.#leaves).filter(([, leaf]) => leaf.user !== newest.user));
+  }
+
+  /**
+   * The device that this leaf is, or will be, on the newest list we know.
+   *
+   * Throws `LookUp` when that list may be too old, `RemoteProtocolError` and `VerificationError` as `verifyLeaf`.
+   */
+  async checkLeaf({ credential, signatureKey }: Unknown): Promise<Leaf> {
+    const key = `${toHex(credential)} ${toHex(signatureKey)}`;
+    const known = this.#leaves.get(key);
+    if (known !== undefined) return known;
+    const { device, listVersion } = decodeLeafCredential(credential);
+    const user = userOf(device);
+    const newest = this.deviceList(user);
+    if (newest === null || listVersion > newest.version) throw new LookUp([user]);
+    const leaf = await verifyLeaf(credential, signatureKey, newest);
+    this.#leaves.set(key, leaf);
+    return leaf;
+  }
+
+  /** The hub's directory as last seen. Throws `LookUp`. */
+  directory(): Directory {
+    const directory = this.#store.directory.get('');
+    if (directory === null) throw new LookUp([], true);
+    return directory;
+  }
+
+  /** The hub's directory has this franking agent. `asked`: it is fresh. Throws `LookUp`; `VerificationError` NL-521. */
+  checkAgent(agent: FrankingAgent, asked: boolean): void {
+    const directory = this.directory();
+    if (agent.hub === directory.hub && directory.frankingKeys.some((key) => equal(key, agent.key))) return;
+    if (!asked) throw new LookUp([], true);
+    throw new VerificationError('NL-521', "a franking key that is not in the hub's directory");
+  }
+}
