@@ -240,11 +240,11 @@ impl Group {
         match processed.into_content() {
             ProcessedMessageContent::OwnPendingCommit => {
                 let pending = self.group.pending_commit().ok_or(LIBRARY)?;
-                let change = Change::of(pending, public, committer)?;
+                let change = Change::of(pending, public, committer, &self.provider.crypto)?;
                 Ok(Received::Commit { change, own: true, removes_me: false })
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let change = Change::of(&staged, public, committer)?;
+                let change = Change::of(&staged, public, committer, &self.provider.crypto)?;
                 let removes_me = staged.self_removed();
                 self.staged = Some(*staged);
                 Ok(Received::Commit { change, own: false, removes_me })

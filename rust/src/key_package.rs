@@ -40,13 +40,18 @@ pub fn read(message: &[u8], crypto: &RustCrypto) -> Result<KeyPackageSummary> {
     let leaf = key_package.leaf_node();
     let (not_before_s, not_after_s) = period(key_package.life_time())?;
     Ok(KeyPackageSummary {
-        reference: key_package.hash_ref(crypto).map_err(|_| INVALID_KEY_PACKAGE)?.as_slice().to_vec(),
+        reference: reference(&key_package, crypto)?,
         credential: leaf::identity(leaf.credential().clone())?,
         signature_key: leaf.signature_key().as_slice().to_vec(),
         not_before_s,
         not_after_s,
         last_resort: key_package.last_resort(),
     })
+}
+
+/// KeyPackageRef, 32 bytes.
+pub fn reference(key_package: &KeyPackage, crypto: &RustCrypto) -> Result<Vec<u8>> {
+    Ok(key_package.hash_ref(crypto).map_err(|_| INVALID_KEY_PACKAGE)?.as_slice().to_vec())
 }
 
 /// The one key package in `message`, its signatures verified.

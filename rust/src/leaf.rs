@@ -1,8 +1,10 @@
 //! Who is in a group, and what a commit does to that.
 
 use openmls::prelude::{BasicCredential, Credential, LeafNode, LeafNodeIndex, Member, PublicGroup, StagedCommit};
+use openmls_rust_crypto::RustCrypto;
 
 use crate::errors::{INVALID_COMMIT, NOT_BASIC, Result};
+use crate::key_package;
 
 /// A member: a device's place in the tree, its credential's identity and its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +48,8 @@ pub struct Change {
     /// The committer's leaf after it.
     pub committer: Leaf,
     pub added: Vec<Leaf>,
+    /// KeyPackageRefs of the key packages of `added`, in the same order.
+    pub references: Vec<Vec<u8>>,
     pub removed: Vec<Leaf>,
     /// The resulting membership, by leaf index.
     pub members: Vec<Leaf>,
@@ -53,7 +57,12 @@ pub struct Change {
 
 impl Change {
     /// What `commit`, made by the leaf `committer`, does to `group`, which has not merged it.
-    pub fn of(commit: &StagedCommit, group: &PublicGroup, committer: LeafNodeIndex) -> Result<Self> {
+    pub fn of(
+        commit: &StagedCommit,
+        group: &PublicGroup,
+        committer: LeafNodeIndex,
+        crypto: &RustCrypto,
+    ) -> Result<Self> {
         let node = commit.update_path_leaf_node().ok_or(INVALID_COMMIT)?;
         let committer = Leaf::of_node(committer, node)?;
         let mut members = members(group)?;
@@ -65,16 +74,18 @@ impl Change {
         }
         // An added leaf takes the leftmost free place (RFC 9420, "Add").
         let mut added = Vec::new();
+        let mut references = Vec::new();
         for proposal in commit.add_proposals() {
             let place = (0..).zip(&members).find(|(index, leaf)| leaf.index != *index);
             let index = place.map_or(members.len() as u32, |(index, _)| index);
-            let node = proposal.add_proposal().key_package().leaf_node();
-            let leaf = Leaf::of_node(LeafNodeIndex::new(index), node)?;
+            let key_package = proposal.add_proposal().key_package();
+            let leaf = Leaf::of_node(LeafNodeIndex::new(index), key_package.leaf_node())?;
             members.insert(index as usize, leaf.clone());
             added.push(leaf);
+            references.push(key_package::reference(key_package, crypto)?);
         }
         let own_place = members.iter_mut().find(|leaf| leaf.index == committer.index).ok_or(INVALID_COMMIT)?;
         *own_place = committer.clone();
-        Ok(Self { epoch: commit.group_context().epoch().as_u64(), committer, added, removed, members })
+        Ok(Self { epoch: commit.group_context().epoch().as_u64(), committer, added, references, removed, members })
     }
 }

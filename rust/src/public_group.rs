@@ -79,7 +79,7 @@ impl HubGroup {
         for proposal in staged.add_proposals() {
             key_package::check_addable(proposal.add_proposal().key_package(), now_s)?;
         }
-        let change = Change::of(&staged, &self.group, committer)?;
+        let change = Change::of(&staged, &self.group, committer, &self.provider.crypto)?;
         self.staged = Some(*staged);
         Ok(change)
     }

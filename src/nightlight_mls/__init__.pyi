@@ -108,6 +108,10 @@ class Change:
     @property
     def added(self) -> list[Leaf]: ...
     @property
+    def references(self) -> list[bytes]:
+        """KeyPackageRefs of the key packages of ``added``, in the same order."""
+
+    @property
     def removed(self) -> list[Leaf]: ...
     @property
     def members(self) -> list[Leaf]:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar.routes import HTTPRoute
+from structlog.testing import capture_logs
 
 from nightlight.errors import PROBLEMS, ProblemName
 from tests.contract.conftest import Hub
@@ -193,8 +194,67 @@ async def test_a_parameter_that_is_missing_or_no_uri_is_malformed(mira: Line, en
     check(await mira.raw(endpoint[0], f"{endpoint[1]}?{name}=%ff%fe"), ProblemName.MALFORMED)
 
 
+UPGRADE = {
+    "host": "hub.example",
+    "connection": "upgrade",
+    "upgrade": "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": base64.b64encode(bytes(16)).decode(),
+}
+NO_STREAM: list[tuple[str, str, dict[str, str | None], ProblemName]] = [
+    ("POST", "/v1/stream", {}, ProblemName.METHOD_NOT_ALLOWED),
+    ("GET", "/v1/stream", {"sec-websocket-version": None}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"sec-websocket-version": "12"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"sec-websocket-key": None}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"sec-websocket-key": "hello"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"sec-websocket-key": "\xff"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"connection": "upgrade, ???"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"upgrade": "h2c"}, ProblemName.NOT_FOUND),
+    ("GET", "/v1/stream", {"upgrade": None}, ProblemName.NOT_FOUND),
+    ("GET", "/v1/stream", {"connection": None}, ProblemName.NOT_FOUND),
+    ("GET", "/v1/stream", {"content-length": "5"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"transfer-encoding": "chunked"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"sec-websocket-protocol": "?,;"}, ProblemName.MALFORMED),
+    ("GET", "/v1/stream", {"x-long": "x" * 10_000}, ProblemName.TOO_LARGE),
+    ("GET", "/v1/stream", {f"x-{number}": "many" for number in range(200)}, ProblemName.TOO_LARGE),
+    ("GET", "/v1/stream?" + "x" * 10_000, {}, ProblemName.TOO_LARGE),
+    ("GET", "/v1/streams", {}, ProblemName.NOT_FOUND),
+    ("GET", "/", {}, ProblemName.NOT_FOUND),
+]
+"""Upgrades to a WebSocket that are none: verb, path, what differs from a good one, and the answer."""
+
+
+@pytest.mark.parametrize(("verb", "path", "headers", "name"), NO_STREAM)
+async def test_an_upgrade_that_cannot_be_is_refused_in_a_problem(
+    hub: Hub, verb: str, path: str, headers: dict[str, str | None], name: ProblemName
+) -> None:
+    lines = [f"{key}: {value}\r\n" for key, value in (UPGRADE | headers).items() if value is not None]
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
+    writer.write(f"{verb} {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1"))
+    head = await reader.readuntil(b"\r\n\r\n")
+    (length,) = (int(line[16:]) for line in head.lower().splitlines() if line.startswith(b"content-length: "))
+    body = await reader.readexactly(length)
+    writer.close()
+    assert head.startswith(f"HTTP/1.1 {PROBLEMS[name].status} ".encode())
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body) == {
+        "type": f"/problems/{name}",
+        "title": PROBLEMS[name].title,
+        "status": PROBLEMS[name].status,
+    }
+
+
 @pytest.mark.parametrize(
-    "sent", [b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\x00 HTTP/1.1\r\n\r\n", bytes(100)]
+    "sent",
+    [
+        b"hello\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\n\r\n",
+        b"CONNECT hub.example:443 HTTP/1.1\r\nhost: hub.example\r\n\r\n",
+        b"POST /v1/challenges HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"POST /v1/challenges HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nhello\r\n",
+        bytes(100),
+    ],
 )
 async def test_what_is_not_http_is_malformed(hub: Hub, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
@@ -203,6 +263,18 @@ async def test_what_is_not_http_is_malformed(hub: Hub, sent: bytes) -> None:
     writer.close()
     assert b"application/problem+json" in head
     assert json.loads(body)["type"] == "/problems/malformed"
+
+
+async def test_a_body_that_never_ends_is_its_sender_s_fault_and_not_ours(hub: Hub) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
+    with capture_logs() as log:
+        writer.write(b"POST /v1/challenges HTTP/1.1\r\ncontent-length: 100\r\n\r\n{")
+        writer.close()
+        async with httpx.AsyncClient(base_url=hub.url) as http:
+            while "/v1/challenges" not in (counted := (await http.get("/metrics")).text):
+                pass
+    assert 'nightlight_requests_total{route="/v1/challenges",status="400"} 1.0' in counted
+    assert log == []
 
 
 async def test_an_action_that_does_not_exist_is_malformed_or_not_there(mira: Line) -> None:

@@ -229,6 +229,10 @@ async def test_a_welcome_is_for_those_added_and_only_for_them(mira: Line, tomas:
     for welcome in (None, b"hello"):
         assert (await refused(mira, msgspec.structs.replace(adding, welcome=welcome))).problem == "invalid_commit"
     mira.device.groups[room].discard()
+    anew = mira.device.commit(room, add=await mira.claim(juno.device.user))
+    for swapped in (adding.welcome, adding.commit):
+        assert (await refused(mira, msgspec.structs.replace(anew, welcome=swapped))).problem == "invalid_commit"
+    mira.device.groups[room].discard()
     update = mira.device.commit(room)
     assert (await refused(mira, msgspec.structs.replace(update, welcome=adding.welcome))).problem == "invalid_commit"
 

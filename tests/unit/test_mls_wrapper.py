@@ -175,6 +175,16 @@ def test_a_message_from_before_membership_is_told_from_a_stale_one(room: Room) -
     assert disposition(early.value) is Disposition.BEFORE_MEMBERSHIP
 
 
+def test_a_commit_and_its_welcome_name_the_same_key_packages(room: Room) -> None:
+    packages = [key_package(new_member(name)) for name in ("nadia", "otto")]
+    staged = room["mira"].group.commit(add=packages, now_s=now_s())
+    assert staged.welcome is not None
+    references = [read_key_package(package).reference for package in packages]
+    assert sorted(read_welcome(staged.welcome)) == sorted(references)
+    assert room.hub.process(staged.commit, now_s()).references == references
+    assert room["tomas"].follow(staged.commit).change.references == references
+
+
 def test_orphan_welcome(room: Room) -> None:
     nadia, stranger = new_member("nadia"), new_member("stranger")
     message = key_package(nadia)

@@ -52,14 +52,15 @@ class LocalServer:
 async def local_server(data: Path) -> AsyncIterator[LocalServer]:
     """A server on a free port of the loopback, with everything it keeps in ``data``, which must be empty or not there.
 
-    It is stopped by its process id, also when this process is told to end. Raises ``InputError``, ``UnavailableError``.
+    It is stopped by its process id, also when this process is told to end, and ends by itself when this process was
+    killed. Raises ``InputError``, ``UnavailableError``.
     """
     port = _free_port()
     with _new_log(data) as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "nightlight.cli.main", "serve"),
-            *("--settings", str(DEMO_SETTINGS), "--data", str(data), "--port", str(port)),
-            stdin=asyncio.subprocess.DEVNULL,
+            *("--settings", str(DEMO_SETTINGS), "--data", str(data), "--port", str(port), "--while-stdin"),
+            stdin=asyncio.subprocess.PIPE,  # it closes when we end, in whatever way
             stdout=log,
             stderr=log,
             start_new_session=True,  # so that Ctrl-C reaches us alone, and we stop the server after its clients

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -33,9 +34,9 @@ from nightlight.server.domain.origins import Origins, origins_on
 from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
-from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, render
+from nightlight.server.http.problem_json import render
 from nightlight.server.http.public_api import public_api
-from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits
+from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, refuse
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
@@ -65,6 +66,7 @@ _BACKLOG = 2_048
 _GOODBYE_SECONDS = 5
 _STOP_SECONDS = 5
 _COLLECT_AFTER = 100_000
+_STDIN_BYTES = 65_536
 _ERASE_SECONDS = 0.5
 
 _log = structlog.get_logger()
@@ -93,9 +95,7 @@ class Application:
             await self.stream(scope, receive, send)
         else:
             await receive()
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
-            await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
-            await send({"type": "websocket.http.response.body", "body": problem_body(ProblemName.NOT_FOUND)})
+            await refuse(send, ProblemName.NOT_FOUND)
 
     async def say_goodbye(self) -> None:
         """Connected devices have been told, and what they submitted is answered."""
@@ -197,8 +197,11 @@ def compose(
     return Application(http, stream, delivery, connections)
 
 
-def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ``SettingsError``, ``UnavailableError``."""
+def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None, while_stdin: bool = False) -> None:
+    """Serves until SIGTERM or SIGINT, or if ``while_stdin`` until standard input ends.
+
+    Raises ``SettingsError``, ``UnavailableError``.
+    """
     settings = load_settings(settings_file, data=data, port=port)
     _log_as_json(settings.log_level)
     with _listener(settings) as listener:
@@ -209,8 +212,18 @@ def serve(settings_file: Path, *, data: Path | None = None, port: int | None = N
         server = _Server(_uvicorn_config(application, settings), application)
         _log.info("listening", url=f"http://{host}:{taken_port}", origins=origins)
         _collect_rarely()
+        if while_stdin:
+            threading.Thread(target=_end_with_stdin, daemon=True).start()
         uvloop.run(server.serve(sockets=[listener]))
     _log.info("stopped")
+
+
+def _end_with_stdin() -> None:
+    """This process has been told to end: standard input did, or there was none."""
+    with suppress(OSError):
+        while os.read(0, _STDIN_BYTES):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _listener(settings: Settings) -> socket.socket:

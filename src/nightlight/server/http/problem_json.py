@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from msgspec import UNSET, Struct, UnsetType
 
 from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
@@ -23,9 +23,13 @@ _BY_STATUS = {
     404: ProblemName.NOT_FOUND,
     405: ProblemName.METHOD_NOT_ALLOWED,
     413: ProblemName.TOO_LARGE,
+    414: ProblemName.TOO_LARGE,
     429: ProblemName.TOO_MANY,
+    431: ProblemName.TOO_LARGE,
 }
 _CLIENT_ERRORS = range(400, 500)
+_LEFT = "client disconnected prematurely"
+"""Litestar's words for a body that never ended, which it takes for a fault of ours."""
 
 _log = structlog.get_logger()
 
@@ -50,8 +54,10 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         case UnavailableError():
             name, headers = ProblemName.UNAVAILABLE, {"retry-after": str(error.retry_after_s)}
             _log.warning("unavailable", reason=error.reason)
+        case InternalServerException(detail=detail) if detail == _LEFT:
+            name = ProblemName.MALFORMED
         case HTTPException(status_code=status):
-            name = _BY_STATUS.get(status, ProblemName.MALFORMED if status in _CLIENT_ERRORS else ProblemName.INTERNAL)
+            name = name_of_status(status)
             headers = {key: value for key, value in (error.headers or {}).items() if key.lower() == "allow"}
     if name is ProblemName.INTERNAL:
         _log.error("internal error", route=request.scope.get("path_template"), **where(error))
@@ -61,6 +67,11 @@ def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]
         headers=headers,
         media_type=MEDIA_TYPE if request.scope["method"] != "HEAD" else MediaType.TEXT,
     )
+
+
+def name_of_status(status: int) -> ProblemName:
+    """The problem that says what another's HTTP status does."""
+    return _BY_STATUS.get(status, ProblemName.MALFORMED if status in _CLIENT_ERRORS else ProblemName.INTERNAL)
 
 
 def problem_body(name: ProblemName, epoch: int | None = None) -> bytes:

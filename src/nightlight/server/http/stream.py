@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError
+from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import (
     Acknowledge,
@@ -27,7 +27,7 @@ from nightlight.protocol.messages import (
 )
 from nightlight.server.http.allowance import Allowance
 from nightlight.server.http.connection import Connection, Connections
-from nightlight.server.http.problem_json import where
+from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, where
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.delivery import DeliveryService, Submission
@@ -92,7 +92,7 @@ class Stream:
         del scope
         await receive()
         if self._stopping:
-            await send({"type": "websocket.close", "code": _CLOSE_STOPPING})
+            await refuse(send, ProblemName.UNAVAILABLE)
             return
         await send({"type": "websocket.accept"})
         code = _CLOSE_NORMAL
@@ -194,6 +194,15 @@ class Stream:
         if len(data) > self._limits.frame_bytes_max:
             raise RefusedError(ProblemName.TOO_LARGE)  # NL-401
         return read_client_frame(data)
+
+
+async def refuse(send: Send, name: ProblemName) -> None:
+    """The handshake is answered with a problem, and there is no connection."""
+    headers = [(b"content-type", MEDIA_TYPE.encode())]
+    if name is ProblemName.UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "websocket.http.response.start", "status": PROBLEMS[name].status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": problem_body(name)})
 
 
 def _frames_from(receive: Receive) -> Callable[[], Awaitable[bytes]]:

@@ -105,7 +105,7 @@ class HandshakeService:
         lists = _DeviceLists(unit, now_ms)
         if await lists.vouch(change.committer) != caller.device:
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-421
-        if (0 if frame.welcome is None else _welcomed(frame.welcome)) != len(change.added):
+        if _welcomed(frame.welcome) != sorted(change.references):
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-422
         joined: dict[DeviceUri, int] = {}
         newcomers: list[Newcomer] = []
@@ -163,9 +163,9 @@ def _device_of(leaf: Leaf) -> DeviceUri:
         raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-423
 
 
-def _welcomed(welcome: bytes) -> int:
-    """For how many it is. Raises ``RefusedError`` ``invalid_commit`` NL-422."""
+def _welcomed(welcome: bytes | None) -> list[bytes]:
+    """The KeyPackageRefs that it is for, sorted. Raises ``RefusedError`` ``invalid_commit`` NL-422."""
     try:
-        return len(read_welcome(welcome))
+        return [] if welcome is None else sorted(read_welcome(welcome))
     except MlsError:
         raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-422
