@@ -2,11 +2,8 @@
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,8 +15,8 @@ from nightlight.protocol.part import ExternalPart, MultiPart, NullPart, SinglePa
 from tests.fuzz.decoders import ACCOUNT, ADA, DECODERS, LIST, PHONE, ROOM, Decoder
 from tests.fuzz.mutate import mutants
 from tests.web import arbitrary
+from tests.web.node import answers
 
-WEB = Path(__file__).parents[2] / "web"
 INPUTS = int(os.environ.get("NIGHTLIGHT_FUZZ_ROUNDS", "10000"))
 SEED = 20_261_123
 # Only a server reads what a client sends.
@@ -82,8 +79,6 @@ def python_answer(decoder: Decoder, data: bytes) -> dict[str, Any]:
 
 def browser_answers(name: str, data: list[bytes]) -> list[dict[str, Any]]:
     """What the browser's decoder called ``name`` makes of each of ``data``."""
-    node = shutil.which("node")
-    assert node is not None
     setting = {
         "user": ADA,
         "room": ROOM,
@@ -92,11 +87,7 @@ def browser_answers(name: str, data: list[bytes]) -> list[dict[str, Any]]:
         "deviceList": LIST.sign(ACCOUNT.sign).encode().hex(),
         "nowMs": LIST.expires_at_ms - 1,
     }
-    lines = [json.dumps(setting), *(f"{name} {item.hex()}" for item in data)]
-    command = [node, "tests/load.js", "differential.ts"]
-    run = subprocess.run(command, cwd=WEB, input="\n".join(lines), capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr[-2000:]
-    return [json.loads(line) for line in run.stdout.splitlines()]
+    return answers("differential.ts", [json.dumps(setting), *(f"{name} {item.hex()}" for item in data)])
 
 
 @pytest.mark.parametrize("decoder", SHARED, ids=lambda decoder: decoder.name)

@@ -53,7 +53,7 @@ export interface Api {
   /** 60 digits over both account keys, the same on both sides; to be compared aloud. */
   safetyNumber(user: UserUri): Promise<string>;
 
-  /** The rooms of this device, the one with the newest message first. */
+  /** The rooms that this device can write to, the one with the newest message first. */
   rooms(): Promise<RoomSummary[]>;
   /** The room of this person and `user` alone: the one that exists, or a new one, as `createRoom`. */
   roomWith(user: UserUri): Promise<RoomUri>;
@@ -61,7 +61,7 @@ export interface Api {
    * A new room of this person and `users`, who are members once this returns.
    *
    * Throws `RefusedError` (`not_found`: not a contact; `no_key_package`). After `UnavailableError` the room may exist, and
-   * is then completed with the next connection.
+   * is then completed as soon as the server answers.
    */
   createRoom(users: readonly UserUri[]): Promise<RoomUri>;
   /** Every device of `users` is a member. */

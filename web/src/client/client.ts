@@ -155,7 +155,9 @@ export class Client implements Api {
       const wanted = [this.#open.device.identity.user, user].sort().join();
       const known = this.#store.rooms.values().filter((record) => isOpen(record) && record.members.join() === wanted);
       const best = known.find((record) => record.standing === 'joined') ?? known[0];
-      return best?.room ?? this.#createRoom([user]);
+      if (best === undefined) return this.#createRoom([user]);
+      if (best.standing === 'created') await this.#announce(best.room);
+      return best.room;
     });
   }
 
@@ -169,10 +171,20 @@ export class Client implements Api {
     const agent = await housekeeping.frankingAgent();
     const { room, submissionId } = await device.createRoom(users, packages, agent);
     const added = watchers.expect(submissionId);
-    await housekeeping.announceRoom(room);
-    this.#open.wake();
+    await this.#announce(room);
     await added;
     return room;
+  }
+
+  async #announce(room: RoomUri): Promise<void> {
+    const connection = this.#open;
+    try {
+      await connection.housekeeping.announceRoom(room);
+    } catch (error) {
+      if (error instanceof UnavailableError) connection.chore('everything_else'); // which announces it again
+      throw error;
+    }
+    connection.wake();
   }
 
   async add(room: RoomUri, users: readonly UserUri[]): Promise<void> {

@@ -1,6 +1,12 @@
 /** The loop that joins a device and its network: frames in, errands out, one at a time. */
 
-import { RefusedError, RemoteProtocolError, UnavailableError, VerificationError } from '../errors.ts';
+import {
+  LocalProtocolError,
+  RefusedError,
+  RemoteProtocolError,
+  UnavailableError,
+  VerificationError,
+} from '../errors.ts';
 import { readServerFrame, type ServerFrame } from '../frames.ts';
 import { Bell } from './bell.ts';
 import { type Ask, Device, type Errand } from './device.ts';
@@ -38,6 +44,7 @@ export class Connection {
   #receiptsAtMs: number | null;
   #running: Promise<void> | null = null;
   #stopping = false;
+  #failed = false;
   readonly #chores = new Set<string>();
   readonly #due = new Set<string>();
 
@@ -64,8 +71,9 @@ export class Connection {
     return this.#housekeeping;
   }
 
+  /** `offline` as well once a fault of ours has ended the loop. */
   get state(): ConnectionState {
-    return this.#device.session.state;
+    return this.#failed ? 'offline' : this.#device.session.state;
   }
 
   /** The loop runs, if it did not. */
@@ -91,6 +99,16 @@ export class Connection {
     if (this.#device.owesReceipts()) this.#receiptsAtMs ??= monotonicMs() + RECEIPT_QUIET_MS;
   }
 
+  /** It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers. */
+  chore(what: string): void {
+    this.#due.add(what);
+    if (this.#chores.has(what)) return;
+    this.#chores.add(what);
+    void this.#work(what).finally(() => {
+      this.#chores.delete(what);
+    });
+  }
+
   /** The network is back: who waits to connect waits no longer. */
   hurry(): void {
     this.#device.session.hurry(monotonicMs());
@@ -100,15 +118,25 @@ export class Connection {
   // --- the loop
 
   async #run(): Promise<void> {
-    await this.#device.start();
-    while (!this.#stopping) {
-      try {
-        await this.#turn();
-      } catch (error) {
-        if (error instanceof StoreError) await this.#beginAgain(error.message);
-        else if (error instanceof UnavailableError) await this.#lose(error.message);
-        else throw error;
-      }
+    try {
+      await this.#device.start();
+      while (!this.#stopping) await this.#carryOn();
+    } catch (error) {
+      this.#failed = true;
+      this.#closeStream();
+      this.watchers.end(new LocalProtocolError('the connection has ended by a fault of this program'));
+      this.watchers.tell([{ kind: 'connection_changed', state: 'offline', reason: 'a fault of this program' }]);
+      throw error;
+    }
+  }
+
+  async #carryOn(): Promise<void> {
+    try {
+      await this.#turn();
+    } catch (error) {
+      if (error instanceof StoreError) await this.#beginAgain(error.message);
+      else if (error instanceof UnavailableError) await this.#lose(error.message);
+      else throw error;
     }
   }
 
@@ -153,7 +181,7 @@ export class Connection {
         this.#stream?.send(errand.frame);
         break;
       case 'refresh':
-        this.#chore(errand.what);
+        this.chore(errand.what);
         break;
       case 'ask':
         await this.#ask(errand);
@@ -199,14 +227,8 @@ export class Connection {
 
   /** What the server says is learnt; what it will not say counts as unknown. Throws `UnavailableError`. */
   async #ask(ask: Ask): Promise<void> {
-    const { lookup } = ask;
-    try {
-      if (lookup.directory) await this.#housekeeping.refreshDirectory();
-      for (const user of lookup.users) await this.#housekeeping.learnDevices(user);
-    } catch (error) {
-      if (error instanceof UnavailableError || error instanceof StoreError) throw error;
-      // Recorded where it was found; the entries are judged by what is known.
-    }
+    if (ask.lookup.directory) await unlessRefused(this.#housekeeping.refreshDirectory());
+    for (const user of ask.lookup.users) await unlessRefused(this.#housekeeping.learnDevices(user));
     await this.#device.resume(ask);
   }
 
@@ -243,7 +265,7 @@ export class Connection {
     device.finished = [];
     for (const event of events) {
       if (event.kind === 'connection_changed' && event.state === 'online') {
-        for (const chore of ['contacts', 'key_packages', 'everything_else']) this.#chore(chore);
+        for (const chore of ['contacts', 'key_packages', 'everything_else']) this.chore(chore);
       } else if (event.kind === 'message_state_changed' && event.state === 'sent') {
         this.watchers.settle(event.messageId, null);
       } else if (event.kind === 'message_state_changed' && event.reason !== null) {
@@ -258,41 +280,33 @@ export class Connection {
     this.planReceipts();
   }
 
-  /** It is begun after now, beside the loop, once for all who ask meanwhile; again until the server answers. */
-  #chore(what: string): void {
-    this.#due.add(what);
-    if (this.#chores.has(what)) return;
-    this.#chores.add(what);
-    void this.#work(what).finally(() => {
-      this.#chores.delete(what);
-    });
-  }
-
   async #work(what: string): Promise<void> {
     let waitMs = FIRST_CHORE_WAIT_MS;
     while (this.#due.delete(what)) {
       try {
         await this.#housekeeping.do(what);
       } catch (error) {
-        if (!isExpected(error)) throw error;
         if (error instanceof UnavailableError) {
           this.#due.add(what);
           await new Promise((resolve) => setTimeout(resolve, waitMs));
           waitMs = Math.min(2 * waitMs, LONGEST_CHORE_WAIT_MS);
           if (this.state !== 'online') return; // it is begun anew with the next connection
-        }
+        } else if (!isRefusal(error) && !(error instanceof StoreError)) throw error;
       }
       this.wake();
     }
   }
 }
 
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof RefusedError ||
-    error instanceof UnavailableError ||
-    error instanceof RemoteProtocolError ||
-    error instanceof VerificationError ||
-    error instanceof StoreError
-  );
+/** What the server will not tell, or tells against the rules, is recorded where it was found. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RefusedError || error instanceof RemoteProtocolError || error instanceof VerificationError;
+}
+
+async function unlessRefused(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
 }

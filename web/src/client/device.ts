@@ -69,7 +69,7 @@ export class Device {
   static async open(store: Store, identity: Identity): Promise<Device> {
     const device = new Device(identity, store, await Groups.open(store, identity));
     for (const record of store.rooms.values()) {
-      if (record.standing === 'joined' || record.standing === 'broken') await device.#openRoom(record);
+      if (record.standing !== 'created') await device.#openRoom(record);
     }
     return device;
   }
@@ -163,7 +163,6 @@ export class Device {
       const problem = record.standing === 'joined' ? null : 'not_found';
       this.finished.push(...settled.map((submissionId) => [submissionId, problem] as const));
       if (this.session.knows(room)) effects.push(...this.session.stored(room, record.cursor, record.epoch, settled));
-      if (record.standing === 'left') this.session.closeRoom(room);
     }
     return effects;
   }
@@ -185,7 +184,10 @@ export class Device {
 
   async #fail(room: RoomUri, submissionId: SubmissionKey, problem: ProblemName): Promise<Effect[]> {
     const item = await this.#outbox.fail(submissionId, problem);
-    if (item !== null && item.kind === 'message' && item.messageId !== null) {
+    const record = this.store.rooms.get(room);
+    if (item?.kind === 'commit') {
+      if (record !== null) this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
+    } else if (item?.messageId) {
       const { messageId } = item;
       this.events.push({ kind: 'message_state_changed', room, messageId, state: 'failed', reason: problem });
     }
@@ -319,7 +321,6 @@ export class Device {
   /** The intent to commit is durable at the end of the outbox. Throws `RefusedError` `not_found`. */
   changeRoom(room: RoomUri, intent: Intent): Promise<SubmissionKey> {
     return this.alone(async () => {
-      if (this.store.rooms.get(room)?.standing !== 'joined') throw new RefusedError('not_found');
       const item = await this.groups.transaction(() => this.#outbox.commit(room, intent));
       await this.#queued(item);
       return item.submissionId;

@@ -134,7 +134,13 @@ export class Housekeeping {
     if (listed === null) throw new LocalProtocolError('a device without its own device list');
     const following = await renewed(listed);
     if (following === null) return;
-    await this.#hub.publishDeviceList(await signedList(store, following));
+    try {
+      await this.#hub.publishDeviceList(await signedList(store, following));
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      await this.learnDevices(identity.user); // an earlier answer was lost: the hub has a newer one of ours
+      return;
+    }
     await this.#write(() => {
       trust.pin(following);
     });

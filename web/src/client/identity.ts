@@ -20,6 +20,8 @@ import type { KeyName, Store } from './store.ts';
 import { now, random } from './surroundings.ts';
 
 const DEVICE_NAME_BYTES = 8;
+/** Two days short of what is allowed, so that a friend whose clock is a little behind believes the list too. */
+const LIST_LIFETIME_MS = MAX_LIFETIME_MS - 2 * 86_400_000;
 
 /**
  * Who is in `store`: `user`, new, or from an attempt that never heard the server's answer.
@@ -38,7 +40,7 @@ async function createIdentity(store: Store, serverUrl: string, user: UserUri): P
   const [account, session, signature] = await Promise.all([makeKey(), makeKey(), makeKey()]);
   const device = deviceUri(user, toHex(random(DEVICE_NAME_BYTES)));
   const entry = { uri: device, signatureKey: signature.publicKey };
-  const listed = firstDeviceList(user, account.publicKey, entry, (now() + MAX_LIFETIME_MS) as TimestampMs);
+  const listed = firstDeviceList(user, account.publicKey, entry, (now() + LIST_LIFETIME_MS) as TimestampMs);
   const identity: Identity = {
     serverUrl,
     user,
@@ -75,6 +77,6 @@ export async function signedList(store: Store, listed: DeviceList): Promise<Byte
 
 /** The same devices on a list that lasts longer, once half its time is over; null before. */
 export async function renewed(listed: DeviceList): Promise<DeviceList | null> {
-  if (Number(listed.expiresAtMs) - now() > MAX_LIFETIME_MS / 2) return null;
-  return nextDeviceList(listed, listed.devices, (now() + MAX_LIFETIME_MS) as TimestampMs);
+  if (Number(listed.expiresAtMs) - now() > LIST_LIFETIME_MS / 2) return null;
+  return nextDeviceList(listed, listed.devices, (now() + LIST_LIFETIME_MS) as TimestampMs);
 }

@@ -288,7 +288,7 @@ export class Inbox {
   async #messageAccepted(room: RoomUri, outcome: RoomOutcome, item: OutgoingMessage, entry: Accepted): Promise<void> {
     const acceptedAtMs = entry.acceptedAtMs as TimestampMs;
     const messageId = item.messageId ?? '';
-    this.#checkTime(room, outcome, acceptedAtMs);
+    if (!isLate(outcome, entry)) this.#checkTime(room, outcome, acceptedAtMs);
     const queued = await this.#store.message(messageId);
     if (queued === null) throw new LocalProtocolError('a message in the outbox alone');
     const record: MessageRecord = { ...queued, seq: entry.seq, acceptedAtMs, state: 'sent' };
@@ -307,6 +307,10 @@ export class Inbox {
 
   async #commitAccepted(room: RoomUri, outcome: RoomOutcome, item: OutgoingCommit, entry: Accepted): Promise<void> {
     const group = await this.#groups.get(room);
+    if (isLate(outcome, entry) && entry.epoch < group.epoch) {
+      group.discard(); // what is pending was built again in vain
+      return;
+    }
     if (!group.hasPending || entry.epoch !== item.epoch || item.epoch !== group.epoch) {
       throw new VerificationError('NL-503', 'a commit accepted in another epoch than it was sent in');
     }
@@ -451,6 +455,11 @@ export function newRoom(
     unread: [],
     acceptedAtMs: 0 as TimestampMs,
   };
+}
+
+/** Whether the entry is from before this device was added to the room anew, so that its first answer never came. */
+function isLate({ record }: RoomOutcome, entry: Accepted): boolean {
+  return entry.seq < record.cursor;
 }
 
 function checkSender(leaf: Leaf, entry: Delivery): void {

@@ -9,6 +9,8 @@ import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
 
 const LIFETIME_S = 30 * 86_400;
+/** They are valid from this long ago, so that a friend whose clock is a little behind can add this device too. */
+const CLOCK_SKEW_S = 2 * 86_400;
 /** One that was claimed on its last day may be in a welcome that arrives a month later. */
 const KEPT_LONGER_S = 30 * 86_400;
 const WANTED = 100;
@@ -23,11 +25,11 @@ export async function topUp(store: Store, groups: Groups, held: KeyPackageCount)
     for (const { reference, notAfterS } of store.keyPackages.values()) {
       if (notAfterS < nowS - KEPT_LONGER_S) store.keyPackages.delete(toHex(reference));
     }
+    const make = (lastResort: boolean): Promise<Bytes> =>
+      groups.makeKeyPackage(nowS - CLOCK_SKEW_S, CLOCK_SKEW_S + LIFETIME_S, lastResort);
     const keyPackages: Bytes[] = [];
-    for (let made = 0; made < missing; made += 1) {
-      keyPackages.push(await groups.makeKeyPackage(nowS, LIFETIME_S, false));
-    }
-    const lastResort = held.hasLastResort ? null : await groups.makeKeyPackage(nowS, LIFETIME_S, true);
+    for (let made = 0; made < missing; made += 1) keyPackages.push(await make(false));
+    const lastResort = held.hasLastResort ? null : await make(true);
     return { keyPackages, lastResort };
   });
 }

@@ -48,8 +48,7 @@ export class Outbox {
    * Null: it was there. Throws `RefusedError` (`not_found`, `too_large`).
    */
   async send(room: RoomUri, text: string, salt: Bytes): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
-    const standing = this.#store.rooms.get(room)?.standing;
-    if (standing !== 'joined' && standing !== 'created') throw new RefusedError('not_found');
+    this.#checkOpen(room);
     if (new TextEncoder().encode(text).length > MAX_TEXT_BYTES) throw new RefusedError('too_large');
     const { user } = this.#identity;
     const encoded = content.encode(content.textMessage(salt, user, room, text));
@@ -72,6 +71,12 @@ export class Outbox {
     return { messageId, item };
   }
 
+  /** Throws `RefusedError` `not_found`: this device is not in the room. */
+  #checkOpen(room: RoomUri): void {
+    const standing = this.#store.rooms.get(room)?.standing;
+    if (standing !== 'joined' && standing !== 'created') throw new RefusedError('not_found');
+  }
+
   /** What the senders in `room` are owed is a durable status message at the end of the outbox. */
   async reportReceipts(room: RoomUri): Promise<OutboxItem | null> {
     const owed = this.#store.receiptsOf(room).slice(0, RECEIPTS_IN_ONE);
@@ -84,8 +89,9 @@ export class Outbox {
     });
   }
 
-  /** `intent` is at the end of the outbox. Inside a transaction. */
+  /** `intent` is at the end of the outbox. Inside a transaction. Throws `RefusedError` `not_found`. */
   commit(room: RoomUri, intent: Intent): OutgoingCommit {
+    this.#checkOpen(room);
     const item: OutgoingCommit = { ...this.#unbuilt(room), kind: 'commit', intent, welcome: null };
     this.#store.outbox.put(item.submissionId, item);
     return item;

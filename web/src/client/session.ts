@@ -139,7 +139,7 @@ export class Session {
     return this.#states.some((state) => state.queue.length > 0);
   }
 
-  /** This device is in `room` and holds its log up to `stored`. */
+  /** This device is or was in `room` and holds its log up to `stored`. */
   openRoom(room: RoomUri, stored: number, epoch: number, queue: readonly Outgoing[] = []): Effect[] {
     const state = new Room(stored, epoch, queue);
     this.#rooms.set(room, state);
@@ -149,11 +149,6 @@ export class Session {
   /** Whether the room is open, or the hub says that it is. */
   knows(room: RoomUri): boolean {
     return this.#rooms.has(room);
-  }
-
-  /** This device is not in `room` any more. */
-  closeRoom(room: RoomUri): void {
-    this.#rooms.delete(room);
   }
 
   /** The outbox of `room` ends with `item`. */
@@ -191,9 +186,7 @@ export class Session {
       state.refusals = 0;
     }
     const effects: Effect[] = [];
-    if (moved && this.#connected) {
-      effects.push({ effect: 'acknowledge', frame: { frame: 'ack', room, seq: state.stored as Seq } });
-    }
+    if (moved && this.#connected) effects.push(acknowledge(room, state.stored));
     return [...effects, ...this.#drop(room, state, new Set(settled)), ...this.#caughtUp()];
   }
 
@@ -355,18 +348,14 @@ export class Session {
   /** `entry` is released with what follows it, kept until its turn, or dropped as a repeat. */
   #arrive(entry: Entry, arrived: Map<RoomUri, Entry[]>): Effect[] {
     const room = entry.room as RoomUri;
-    if (entry.frame === 'removed' && !this.#rooms.has(room)) {
-      return [{ effect: 'acknowledge', frame: { frame: 'ack', room, seq: entry.seq as Seq } }];
-    }
     const state = this.#room(room);
     if (begins(entry) && entry.seq > (state.released ?? 0)) {
       state.released = entry.seq - 1;
       for (const seq of state.ahead.keys()) if (seq <= entry.seq) state.ahead.delete(seq);
     }
     if (state.released !== null && entry.seq <= state.released) {
-      const answers = entry.seq <= (state.stored ?? 0) && state.answers(entry);
-      if (entry.frame === 'removed' || answers) hand(arrived, room, [entry]);
-      return [];
+      if (entry.seq <= (state.stored ?? 0) && state.answers(entry)) hand(arrived, room, [entry]);
+      return entry.frame === 'removed' ? [acknowledge(room, entry.seq)] : [];
     }
     if (state.ahead.size >= MAX_AHEAD && entry.seq !== (state.released ?? 0) + 1) {
       return [disconnect('too far ahead')];
@@ -418,9 +407,9 @@ export class Session {
         state.wantedEpoch = frame.epoch ?? 0;
         if (first.epoch !== state.epoch || state.wantedEpoch > state.epoch) return this.#next(room, state);
       }
-      const waitMs = backoffMs(state.refusals);
+      const waitMs = frame.retryAfterMs ?? 0;
+      state.retryAtMs = nowMs + (waitMs > 0 ? waitMs : backoffMs(state.refusals));
       state.refusals += 1;
-      state.retryAtMs = nowMs + (frame.retryAfterMs ?? waitMs);
       return [];
     }
     return [];
@@ -451,6 +440,10 @@ export class Session {
 
 function disconnect(reason: string): Extract<Effect, { effect: 'disconnect' }> {
   return { effect: 'disconnect', reason, forgetToken: false };
+}
+
+function acknowledge(room: RoomUri, seq: number): Effect {
+  return { effect: 'acknowledge', frame: { frame: 'ack', room, seq: seq as Seq } };
 }
 
 function backoffMs(failures: number): number {

@@ -11,6 +11,7 @@ export class Watchers {
   /** Tells the application of events. */
   readonly tell: (events: Event[]) => void;
   readonly #expected = new Map<string, Expected>();
+  #ended: Error | null = null;
 
   constructor(tell: (events: Event[]) => void) {
     this.tell = tell;
@@ -27,6 +28,7 @@ export class Watchers {
         else reject(error);
       };
       this.#expected.set(subject, (expected = { promise, settle }));
+      if (this.#ended !== null) settle(this.#ended);
     }
     return expected.promise;
   }
@@ -35,5 +37,11 @@ export class Watchers {
   settle(subject: string, error: Error | null): void {
     this.#expected.get(subject)?.settle(error);
     this.#expected.delete(subject);
+  }
+
+  /** Whoever waits, or comes to, is told `error`. */
+  end(error: Error): void {
+    this.#ended = error;
+    for (const { settle } of this.#expected.values()) settle(error);
   }
 }
