@@ -20,6 +20,7 @@ hub = "{HUB}"
 providers = ["{PROVIDER}"]
 submissions_per_second = 1000000
 submissions_burst = 1000000
+arrivals_burst = 1000000
 purge_seconds = 86400
 log_level = "warning"
 """

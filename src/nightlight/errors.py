@@ -93,13 +93,14 @@ class VerificationError(NightlightError):
 
 
 class RefusedError(NightlightError):
-    """Well-formed, and not allowed. Outside: the problem's status and title, and ``epoch`` if given."""
+    """Well-formed, and not allowed. Outside: the problem's status and title, and what is given of the rest."""
 
-    def __init__(self, problem: ProblemName, *, epoch: int | None = None) -> None:
-        """``epoch`` goes with ``wrong_epoch`` alone: the room's current MLS epoch."""
+    def __init__(self, problem: ProblemName, *, epoch: int | None = None, retry_after_s: int | None = None) -> None:
+        """``epoch`` goes with ``wrong_epoch`` alone: the room's current MLS epoch. ``retry_after_s``: with a rate."""
         super().__init__(problem.value)
         self.problem = problem
         self.epoch = epoch
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(NightlightError):

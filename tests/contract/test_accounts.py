@@ -122,7 +122,24 @@ async def test_a_device_that_calls_too_often_is_told_to_wait_and_others_are_not(
 ) -> None:  # NL-455
     answers = [await mira.raw("GET", "/v1/contacts") for _ in range(settings["requests_burst"] + 1)]
     assert (answers[-1].status_code, problem(answers[-1])) == (429, "too_many")
+    assert answers[-1].headers["retry-after"] == "1"
     assert (await tomas.raw("GET", "/v1/contacts")).is_success
+
+
+@pytest.mark.parametrize("settings", [{"arrivals_per_second": 1, "arrivals_burst": 3, "trusted_proxies": 1}])
+async def test_an_address_that_arrives_too_often_is_told_to_wait_and_others_are_not(hub: Hub) -> None:  # NL-456
+    line = hub.line(HANNA)
+    far, farther = {"x-forwarded-for": "192.0.2.7, 198.51.100.1"}, {"x-forwarded-for": "192.0.2.7, 198.51.100.2"}
+    challenge = {"device": line.device.device}
+    for path, body in (("accounts", {}), ("sessions", {}), ("challenges", challenge)):
+        answer = await line.http.post(f"/v1/{path}", json=body, headers=far)
+        assert answer.status_code == (200 if body else 400)
+    for path in ("accounts", "sessions", "challenges"):
+        answer = await line.http.post(f"/v1/{path}", json=challenge, headers=far)
+        assert (answer.status_code, problem(answer)) == (429, "too_many")
+        assert answer.headers["retry-after"] in {"1", "2"}
+    assert (await line.http.get("/v1/directory", headers=far)).is_success
+    assert (await line.http.post("/v1/challenges", json=challenge, headers=farther)).is_success
 
 
 async def test_the_server_stores_no_token(hub: Hub, mira: Line) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from nightlight.client.events import MessageState
@@ -39,6 +41,26 @@ def data(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def room_on(disk: Path) -> int:
+    """How many bytes may be written to ``disk`` before the server says that it is not ready."""
+    return min(shutil.disk_usage(disk).free // 2, 10**9)
+
+
+@pytest.fixture
+def settings(data: Path) -> str:
+    """A server that is ready while its disk has what it has now, but for ``room_on``."""
+    return f"disk_free_bytes_min = {shutil.disk_usage(data).free - room_on(data)}"
+
+
+@contextmanager
+def nearly_full_disk(folder: Path, room: int) -> Iterator[None]:
+    """Inside, more than ``room`` of the disk has been taken."""
+    with (folder / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, room + room // 4)
+        yield
+    (folder / "filler").unlink()
 
 
 @contextmanager
@@ -97,6 +119,21 @@ async def talk_through(trouble: AbstractContextManager[None], friends: Friends) 
 
 async def test_a_full_disk_delays_messages_and_loses_none(friends: Friends) -> None:
     await talk_through(full_disk(friends.server), friends)
+
+
+async def test_a_server_whose_disk_is_nearly_full_is_not_ready_until_there_is_room(friends: Friends) -> None:
+    room = room_on(friends.server.data)
+    async with httpx.AsyncClient(base_url=friends.server.url) as http:
+
+        async def status(path: str) -> tuple[int, str]:
+            answer = await http.get(path)
+            return answer.status_code, answer.headers["content-type"]
+
+        assert (await status("/ready"))[0] == 200
+        with nearly_full_disk(friends.server.data, room):
+            assert await status("/ready") == (503, "application/problem+json")
+            assert (await status("/health"))[0] == 200
+        assert (await status("/ready"))[0] == 200
 
 
 async def test_a_locked_database_delays_messages_and_loses_none(friends: Friends) -> None:

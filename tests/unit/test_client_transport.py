@@ -41,6 +41,12 @@ def test_the_server_s_own_troubles_pass(name: ProblemName) -> None:
     assert unavailable.value.retry_after_s == 7
 
 
+def test_a_refusal_that_says_when_to_ask_again_passes_too() -> None:
+    with pytest.raises(UnavailableError) as unavailable:
+        read_answer(429, problem("too_many"), KeyPackageCount, retry_after="3")
+    assert unavailable.value.retry_after_s == 3
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"type": "/problems/no_such_problem"}'])
 def test_a_proxy_s_own_words_mean_that_the_server_is_not_available(body: bytes) -> None:
     with pytest.raises(UnavailableError):

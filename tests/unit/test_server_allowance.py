@@ -1,5 +1,9 @@
 """How much somebody may still do."""
 
+import pytest
+
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.server.http import allowance
 from nightlight.server.http.allowance import Allowance, Allowances
 
 
@@ -32,5 +36,20 @@ def test_who_waits_as_long_as_told_is_let_through() -> None:
 
 
 def test_one_device_s_haste_is_not_another_s() -> None:
-    allowances = Allowances(Seconds(), per_second=1, burst=1)
-    assert [allowances.take(1), allowances.take(1) > 0, allowances.take(2)] == [0, True, 0]
+    allowances = Allowances[int](Seconds(), per_second=1, burst=1)
+    allowances.take(1)
+    with pytest.raises(RefusedError) as refused:
+        allowances.take(1)
+    assert (refused.value.problem, refused.value.retry_after_s) == (ProblemName.TOO_MANY, 2)
+    allowances.take(2)
+
+
+def test_so_many_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allowance, "_REMEMBERED", 3)
+    allowances = Allowances[int](Seconds(), per_second=1, burst=1)
+    for who in range(10):
+        allowances.take(who)
+    assert len(allowances._buckets) == 3
+    with pytest.raises(RefusedError):
+        allowances.take(9)
+    allowances.take(0)

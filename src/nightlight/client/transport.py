@@ -136,7 +136,8 @@ class _Problem(msgspec.Struct):
 def read_answer(status: int, content: bytes, answer: type[T], retry_after: str | None = None) -> T:
     """What the server answered, as ``answer``.
 
-    Raises ``RefusedError`` and ``UnavailableError`` for problems; ``RemoteProtocolError`` NL-541 for anything else.
+    Raises for problems ``UnavailableError`` if the server is in trouble or says when to ask again, else
+    ``RefusedError``; for anything else ``RemoteProtocolError`` NL-541.
     """
     try:
         if httpx.codes.is_success(status):
@@ -147,7 +148,7 @@ def read_answer(status: int, content: bytes, answer: type[T], retry_after: str |
         if httpx.codes.is_server_error(status):
             raise UnavailableError("the server does not answer as it should") from error
         raise RemoteProtocolError("NL-541", "an answer that is not of this interface") from error
-    if PROBLEMS[name].status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if retry_after is not None or PROBLEMS[name].status >= httpx.codes.INTERNAL_SERVER_ERROR:
         wait = int(retry_after) if retry_after is not None and retry_after.isdecimal() else 1
         raise UnavailableError(PROBLEMS[name].title, retry_after_s=wait)
     raise RefusedError(name, epoch=problem.epoch)

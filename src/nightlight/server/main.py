@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -32,6 +33,7 @@ from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
 from nightlight.server.domain.origins import Origins, origins_on
 from nightlight.server.http.allowance import Allowances
+from nightlight.server.http.client_address import limit_arrivals
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import render
@@ -155,7 +157,9 @@ def compose(
         message_bytes_max=settings.message_bytes_max,
         batch_max=settings.batch_max,
     )
-    allowances = Allowances(time.monotonic, settings.requests_per_second, settings.requests_burst)
+    allowances = Allowances[int](time.monotonic, settings.requests_per_second, settings.requests_burst)
+    arrivals = Allowances[str](time.monotonic, settings.arrivals_per_second, settings.arrivals_burst)
+    check_arrival = limit_arrivals(arrivals, settings.trusted_proxies)
     retention = RetentionService(store, clock)
     stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
 
@@ -178,13 +182,18 @@ def compose(
                 await log.flush_cursors()
             await database.close()
 
+    def check_ready() -> None:
+        database.check_usable()
+        if shutil.disk_usage(settings.data).free < settings.disk_free_bytes_min:
+            raise UnavailableError("the disk is nearly full")
+
     app = web_app(entrances)
     if app is None:
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, contacts, room_service, allowances),
-            public_api(directory, metrics, database.check_usable),
+            user_api(authentication, directory, contacts, room_service, allowances, check_arrival),
+            public_api(directory, metrics, check_ready),
             *([] if app is None else [app]),
         ],
         exception_handlers={Exception: render},

@@ -47,6 +47,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     body_bytes_max: Positive = 2_000_000
     requests_per_second: Positive = 50
     requests_burst: Positive = 1_000
+    arrivals_per_second: Positive = 20
+    """Registrations, challenges and sign-ins from one client address."""
+    arrivals_burst: Positive = 5_000
+    trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    """How many proxies stand before this server and add to ``X-Forwarded-For``; 0: whoever connects is the client."""
     submissions_per_second: Positive = 500
     submissions_burst: Positive = 1_000
     unanswered_max: Positive = 64
@@ -62,6 +67,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     database_wait_ms: Positive = 2_000
     page_cache_kib: Annotated[int, Meta(ge=1_024)] = 65_536
     """What the database's writer keeps in memory; its readers together as much again."""
+    disk_free_bytes_min: Positive = 50_000_000
+    """With less on the data folder's disk, the server is not ready: its write-ahead log alone may need 33 MB."""
     cursor_flush_ms: Positive = 1_000
     purge_seconds: Positive = 60
     cached_rooms: Positive = 60_000

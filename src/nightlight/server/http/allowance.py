@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from nightlight.errors import ProblemName, RefusedError
 
 Seconds = Callable[[], float]
+Who = TypeVar("Who", bound=Hashable)
 _REMEMBERED = 100_000
 
 
@@ -33,22 +38,26 @@ class Allowance:
         return 0
 
 
-class Allowances:
-    """A bucket for each device; that of whoever has long done nothing is full again, and forgotten."""
+class Allowances(Generic[Who]):
+    """A bucket for each of many; that of whoever has long done nothing is full again, and forgotten.
+
+    At most 100,000 are remembered, about 300 bytes each.
+    """
 
     def __init__(self, clock: Seconds, per_second: int, burst: int) -> None:
         """As ``Allowance``."""
         self._clock = clock
         self._per_second = per_second
         self._burst = burst
-        self._buckets: OrderedDict[int, Allowance] = OrderedDict()
+        self._buckets: OrderedDict[Who, Allowance] = OrderedDict()
 
-    def take(self, device_id: int) -> int:
-        """As ``Allowance.take``."""
-        bucket = self._buckets.get(device_id)
+    def take(self, who: Who) -> None:
+        """One is taken of what ``who`` may do. Raises ``RefusedError`` ``too_many``."""
+        bucket = self._buckets.get(who)
         if bucket is None:
-            bucket = self._buckets[device_id] = Allowance(self._clock, self._per_second, self._burst)
+            bucket = self._buckets[who] = Allowance(self._clock, self._per_second, self._burst)
             if len(self._buckets) > _REMEMBERED:
                 self._buckets.popitem(last=False)
-        self._buckets.move_to_end(device_id)
-        return bucket.take()
+        self._buckets.move_to_end(who)
+        if wait_ms := bucket.take():
+            raise RefusedError(ProblemName.TOO_MANY, retry_after_s=math.ceil(wait_ms / 1_000))

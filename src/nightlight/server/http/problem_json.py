@@ -45,20 +45,22 @@ class ProblemBody(Struct, frozen=True):
 
 def render(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to ``request``, which failed with ``error``. Only what the table names gets out."""
-    name, epoch, headers = ProblemName.INTERNAL, None, {}
+    name, epoch, retry_after_s, headers = ProblemName.INTERNAL, None, None, {}
     match error:
         case RefusedError():
-            name, epoch = error.problem, error.epoch
+            name, epoch, retry_after_s = error.problem, error.epoch, error.retry_after_s
         case RemoteProtocolError() | RecursionError():  # the latter is how the JSON decoder ends on deep nesting
             name = ProblemName.MALFORMED
         case UnavailableError():
-            name, headers = ProblemName.UNAVAILABLE, {"retry-after": str(error.retry_after_s)}
+            name, retry_after_s = ProblemName.UNAVAILABLE, error.retry_after_s
             _log.warning("unavailable", reason=error.reason)
         case InternalServerException(detail=detail) if detail == _LEFT:
             name = ProblemName.MALFORMED
         case HTTPException(status_code=status):
             name = name_of_status(status)
             headers = {key: value for key, value in (error.headers or {}).items() if key.lower() == "allow"}
+    if retry_after_s is not None:
+        headers["retry-after"] = str(retry_after_s)
     if name is ProblemName.INTERNAL:
         _log.error("internal error", route=request.scope.get("path_template"), **where(error))
     return Response(

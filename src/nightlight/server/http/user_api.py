@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from litestar import Request, Router, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
+from litestar.types import Guard
 
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.messages import (
@@ -41,7 +42,7 @@ Authenticating = NamedDependency[SkipValidation[Authentication]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
-Allowing = NamedDependency[SkipValidation[Allowances]]
+Allowing = NamedDependency[SkipValidation[Allowances[int]]]
 Signed = NamedDependency[SkipValidation[Caller]]
 Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
@@ -61,8 +62,7 @@ async def signed_caller(
     if token == header or not 0 < len(token) <= _TOKEN_MAX:
         raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-454
     caller = await authentication.authenticate(token)
-    if allowances.take(caller.device_id):
-        raise RefusedError(ProblemName.TOO_MANY)  # NL-455
+    allowances.take(caller.device_id)  # NL-455
     return caller
 
 
@@ -149,20 +149,19 @@ async def one_room(caller: Signed, room: Query, rooms: Rooming) -> Room:
     return await rooms.one(caller, room)
 
 
-def user_api(
+def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     authentication: Authentication,
     directory: DirectoryService,
     contacts: ContactService,
     rooms: RoomService,
-    allowances: Allowances,
+    allowances: Allowances[int],
+    check_arrival: Guard,
 ) -> Router:
-    """Everything under ``/v1`` that a person's client calls."""
+    """Everything under ``/v1`` that a person's client calls. ``check_arrival``: of whoever has no token yet."""
     return Router(
         "/v1",
         route_handlers=[
-            register,
-            challenge,
-            sign_in,
+            Router("/", route_handlers=[register, challenge, sign_in], guards=[check_arrival]),
             device_list,
             update_device_list,
             add_key_packages,
