@@ -19,7 +19,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     // The SDK is a file of its own, which a page can also load by itself.
-    rolldownOptions: { input: ['index.html', 'src/sdk.ts'], preserveEntrySignatures: 'exports-only' },
+    rolldownOptions: {
+      input: ['index.html', 'src/sdk.ts'],
+      preserveEntrySignatures: 'exports-only',
+      output: { chunkFileNames: 'assets/shared-[hash].js' },
+    },
   },
   test: {
     include: ['tests/**/*.test.ts'],

@@ -14,6 +14,9 @@ import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary } fro
 import type { ContactAction } from './hub.ts';
 import type { Evidence } from './records.ts';
 
+/** Of a message's text, in UTF-8. With the rest of its content it fits the padding's bucket of 32 KiB: the next one is over the hub's limit. */
+export const MAX_TEXT_BYTES = 32_000;
+
 /** Who uses this device. */
 export interface Me {
   readonly user: UserUri;

@@ -9,6 +9,7 @@ import { fromHex, toHex } from '../hex.ts';
 import { type DeviceUri, type MessageId, type RoomUri, type TimestampMs, userOf } from '../ids.ts';
 import { identity } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
+import { MAX_TEXT_BYTES } from './api.ts';
 import type { MessageKey } from './events.ts';
 import type { Groups } from './groups.ts';
 import type { Identity, Intent, OutboxItem, OutgoingCommit, OutgoingMessage } from './records.ts';
@@ -16,8 +17,6 @@ import type { SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
 
-/** So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message. */
-const MAX_TEXT_BYTES = 32_000;
 const RECEIPTS_IN_ONE = 200;
 
 /** A UUID of version 7, in hexadecimal. `random`: 10 bytes. Source: RFC 9562, "UUID Version 7". */

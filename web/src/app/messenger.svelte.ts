@@ -1,0 +1,122 @@
+/** What all screens share: the device of this origin, who uses it, their rooms and contacts, as it is now. */
+
+import { createContext } from 'svelte';
+
+import type { Contact } from '../bodies.ts';
+import type { Me } from '../client/api.ts';
+import type { ConnectionState, Event, RoomSummary } from '../client/events.ts';
+import { type ProviderName, providerOf, type RoomUri, type UserUri } from '../ids.ts';
+import type { Nightlight } from '../sdk.ts';
+import { Refresher } from './refresher.ts';
+import { readRoute, type Route } from './route.ts';
+
+const CLOCK_MS = 30_000;
+
+export class Messenger {
+  readonly device: Nightlight;
+  me: Me;
+  readonly provider: ProviderName;
+  connection: ConnectionState = $state('offline');
+  /** Whether the browser itself knows that it has no network. */
+  unplugged = $state(!navigator.onLine);
+  rooms: readonly RoomSummary[] = $state.raw([]);
+  roomsReady = $state(false);
+  contacts: readonly Contact[] = $state.raw([]);
+  route: Route = $state.raw(readRoute(location.hash));
+  /** What a screen reader says next. */
+  said = $state('');
+  /** The time, for words such as "today". */
+  nowMs = $state(Date.now());
+  readonly #rooms = new Refresher(() => this.#loadRooms());
+  readonly #contacts = new Refresher(() => this.#loadContacts());
+
+  constructor(device: Nightlight, me: Me) {
+    this.device = device;
+    this.me = $state.raw(me);
+    this.provider = providerOf(me.user);
+    device.listen((event) => {
+      this.#hear(event);
+    });
+    void device.connectionState().then((state) => {
+      this.connection = state;
+    });
+    void this.#rooms.refresh();
+    void this.#contacts.refresh();
+    setInterval(() => {
+      this.nowMs = Date.now();
+    }, CLOCK_MS);
+  }
+
+  get unread(): number {
+    return this.rooms.reduce((count, room) => count + room.unread, 0);
+  }
+
+  get asking(): number {
+    return this.contacts.filter(({ state }) => state === 'asked').length;
+  }
+
+  /** In words of the catalogue's `connection.…`: how things stand with the server. */
+  get standing(): 'online' | 'connecting' | 'catching_up' | 'waiting' | 'offline' {
+    if (this.unplugged) return 'offline';
+    return this.connection === 'offline' ? 'waiting' : this.connection;
+  }
+
+  room(room: RoomUri): RoomSummary | null {
+    return this.rooms.find((summary) => summary.room === room) ?? null;
+  }
+
+  /** Everyone in `members` but this person. */
+  others(members: readonly UserUri[]): UserUri[] {
+    return members.filter((user) => user !== this.me.user);
+  }
+
+  /** A screen reader says `words`, also when it has just said the same. */
+  say(words: string): void {
+    this.said = this.said === words ? `${words}\u00a0` : words;
+  }
+
+  refreshRooms(): Promise<void> {
+    return this.#rooms.refresh();
+  }
+
+  refreshContacts(): Promise<void> {
+    return this.#contacts.refresh();
+  }
+
+  async setReceipts(wanted: boolean): Promise<void> {
+    await this.device.setReceipts(wanted);
+    this.me = (await this.device.me()) ?? this.me;
+  }
+
+  #hear(event: Event): void {
+    switch (event.kind) {
+      case 'connection_changed':
+        this.connection = event.state;
+        if (event.state !== 'online') break;
+        void this.#rooms.refresh(); // another tab may have led until now, and closed before we heard all
+        void this.#contacts.refresh();
+        break;
+      case 'contact_changed':
+        void this.#contacts.refresh();
+        break;
+      case 'message_shown':
+      case 'message_state_changed':
+      case 'room_changed':
+        void this.#rooms.refresh();
+        break;
+      case 'fault_seen':
+    }
+  }
+
+  async #loadRooms(): Promise<void> {
+    this.nowMs = Date.now();
+    this.rooms = await this.device.rooms();
+    this.roomsReady = true;
+  }
+
+  async #loadContacts(): Promise<void> {
+    this.contacts = await this.device.contacts();
+  }
+}
+
+export const [useMessenger, provideMessenger] = createContext<Messenger>();

@@ -1,0 +1,48 @@
+/** Other people's text, so that it cannot pose as something else; it is text in the page, never markup. */
+
+const MAX_SHOWN = 2_000;
+const MAX_LINES = 24;
+const PREVIEW = 120;
+/** Controls, and what turns the order of letters around by force; isolates and marks, which Arabic needs, stay. */
+// eslint-disable-next-line no-control-regex -- that is what is looked for
+const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\ufff9-\ufffb]/gu;
+const UNSEEN = /[\s\u2800\p{Default_Ignorable_Code_Point}]/gu;
+
+/** `text` with every character that could reorder or hide a line shown as its number instead. */
+export function neutralised(text: string): string {
+  return text
+    .toWellFormed()
+    .replaceAll('\r\n', '\n')
+    .replace(STEERING, (letter) => `⟨U+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+}
+
+/** Whether nothing of `text` can be seen. */
+export function isInvisible(text: string): boolean {
+  return text.replace(UNSEEN, '') === '';
+}
+
+/** The beginning of a text that is too long to be shown at once; the text itself otherwise. */
+export function clipped(text: string): string {
+  const lines = text.split('\n', MAX_LINES + 1);
+  const few = lines.length > MAX_LINES ? lines.slice(0, MAX_LINES).join('\n') : text;
+  return beginning(few, MAX_SHOWN);
+}
+
+/** The first line of a text, for a list. */
+export function preview(text: string): string {
+  const line = text.trimStart().split('\n', 1)[0] ?? '';
+  return neutralised(beginning(line, PREVIEW));
+}
+
+/** At most `length` units, ending between two letters as people see them. */
+function beginning(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const slack = 64;
+  const head = text.slice(0, length + slack);
+  let end = 0;
+  for (const { index, segment } of new Intl.Segmenter().segment(head)) {
+    if (index + segment.length > length) break;
+    end = index + segment.length;
+  }
+  return head.slice(0, end === 0 ? length : end);
+}
