@@ -5,10 +5,24 @@ use openmls::prelude::*;
 use openmls::schedule::{ExternalPsk, PreSharedKeyId, Psk};
 use tls_codec::Deserialize as _;
 
-use super::forger::{Forger, bytes, with_proposals};
+use super::forger::{Forger, bytes, with_proposal, with_proposals};
+use super::settings::{dictionary, required};
 use super::world::{ROOM, World, device, key_package_of, now_s};
 use crate::errors::*;
 use crate::settings::{self, FRANKING_TAG};
+
+/// Proposals that OpenMLS has no way to make here, each after the byte that says that it is inline.
+const REINIT: &[u8] = b"\x01\x00\x05\x04next\x00\x01\x00\x01\x00";
+const EXTERNAL_INIT: &[u8] = b"\x01\x00\x06\x20an HPKE output, thirty-two bytes";
+const APP_DATA_UPDATE: &[u8] = b"\x01\x00\x08\x00\x21\x01\x05hello";
+const SELF_REMOVE: &[u8] = b"\x01\x00\x0a";
+const CUSTOM: &[u8] = b"\x01\xf0\x42\x05hello";
+
+/// Valid settings that name another franking agent.
+fn another_agent() -> Extensions<GroupContext> {
+    let agent = dictionary(&[(0x0002, &[2, 0, 0x20]), (0x0021, b"another franking agent")]);
+    Extensions::from_vec(vec![required(), agent]).expect("extensions")
+}
 
 fn newcomer() -> KeyPackage {
     Forger::new("newcomer").key_package()
@@ -29,7 +43,7 @@ fn standalone_add_is_refused() {
         .forger
         .forge(|group, provider, key| group.propose_add_member(provider, key, &newcomer()))
         .expect("an Add");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL); // NL-224
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL); // NL-224
     world.still_works();
 }
 
@@ -39,7 +53,7 @@ fn standalone_remove_is_refused() {
     let mira = LeafNodeIndex::new(0);
     let (proposal, _) =
         world.forger.forge(|group, provider, key| group.propose_remove_member(provider, key, mira)).expect("a Remove");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL);
     world.still_works();
 }
 
@@ -51,7 +65,7 @@ fn standalone_update_is_refused() {
         .forger
         .forge(|group, provider, key| group.propose_self_update(provider, key, parameters))
         .expect("an Update");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL);
 }
 
 #[test]
@@ -60,56 +74,89 @@ fn standalone_psk_is_refused() {
     let id = psk(&mut world);
     let (proposal, _) =
         world.forger.forge(|group, provider, key| group.propose_pre_shared_key(provider, key, id)).expect("a PSK");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL);
 }
 
 #[test]
 fn standalone_group_context_extensions_are_refused() {
     let mut world = World::new();
-    let extensions = Extensions::empty();
     let (proposal, _) = world
         .forger
-        .forge(|group, provider, key| group.propose_group_context_extensions(provider, extensions, key))
+        .forge(|group, provider, key| group.propose_group_context_extensions(provider, another_agent(), key))
         .expect("a proposal");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL);
+}
+
+#[test]
+fn standalone_proposals_of_other_kinds_are_refused() {
+    let mut world = World::new();
+    let mira = LeafNodeIndex::new(0);
+    let (remove, _) =
+        world.forger.forge(|group, provider, key| group.propose_remove_member(provider, key, mira)).expect("a Remove");
+    let remove = bytes(remove);
+    for proposal in [REINIT, EXTERNAL_INIT, SELF_REMOVE, APP_DATA_UPDATE, CUSTOM] {
+        assert_eq!(world.refusal(&with_proposal(&remove, &proposal[1..])), STANDALONE_PROPOSAL);
+    }
+    world.still_works();
 }
 
 #[test]
 fn leaving_by_a_proposal_is_refused() {
     let mut world = World::new();
     let proposal = world.forger.forge(|group, provider, key| group.leave_group(provider, key)).expect("a proposal");
-    assert_eq!(world.refusal(&bytes(proposal)), STANDALONE_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&bytes(proposal), &[]), STANDALONE_PROPOSAL);
 }
 
 #[test]
 fn a_commit_by_reference_is_refused() {
     let mut world = World::new();
-    let commit = world.forger.forge(|group, provider, key| {
-        group.propose_add_member(provider, key, &newcomer()).expect("an Add");
-        group.commit_to_pending_proposals(provider, key).expect("a commit").0
+    let (proposal, commit) = world.forger.forge(|group, provider, key| {
+        let (proposal, _) = group.propose_add_member(provider, key, &newcomer()).expect("an Add");
+        (proposal, group.commit_to_pending_proposals(provider, key).expect("a commit").0)
     });
-    assert_eq!(world.refusal(&bytes(commit)), PROPOSAL_BY_REFERENCE); // NL-225
+    assert_eq!(world.refusal_of_ours(&bytes(commit), &[&bytes(proposal)]), PROPOSAL_BY_REFERENCE); // NL-225
     world.still_works();
 }
 
 #[test]
 fn a_commit_with_an_update_by_reference_is_refused() {
     let mut world = World::new();
-    let honest = world.forger.commit();
-    let reference = [&[2, 32][..], &[7; 32]].concat();
-    assert_eq!(world.refusal(&with_proposals(&honest, &reference)), PROPOSAL_BY_REFERENCE);
+    let mut accomplice = Forger::new("accomplice");
+    world.add(&mut accomplice);
+    let parameters = LeafNodeParameters::default();
+    let (update, _) = accomplice
+        .forge(|group, provider, key| group.propose_self_update(provider, key, parameters))
+        .expect("an Update");
+    let update = bytes(update);
+    world.forger.keep(&update);
+    let commit = world.forger.commit();
+    assert_eq!(world.refusal_of_ours(&commit, &[&update]), PROPOSAL_BY_REFERENCE);
+    world.still_works();
+}
+
+#[test]
+fn a_commit_of_somebody_s_wish_to_leave_is_refused() {
+    let mut world = World::new();
+    let mut accomplice = Forger::new("accomplice");
+    world.add(&mut accomplice);
+    let leave = accomplice.forge(|group, provider, key| group.leave_group(provider, key)).expect("a proposal");
+    let leave = bytes(leave);
+    world.forger.keep(&leave);
+    let commit = world.forger.commit();
+    assert_eq!(world.refusal_of_ours(&commit, &[&leave]), PROPOSAL_BY_REFERENCE);
+    world.still_works();
 }
 
 #[test]
 fn a_commit_with_group_context_extensions_is_refused() {
     let mut world = World::new();
     let commit = world.forger.forge(|group, provider, key| {
-        let builder = group.commit_builder().propose_group_context_extensions(Extensions::empty()).expect("a proposal");
+        let builder = group.commit_builder().propose_group_context_extensions(another_agent()).expect("a proposal");
         let builder = builder.load_psks(provider.storage()).expect("PSKs");
         let builder = builder.build(provider.rand(), provider.crypto(), key, |_| true).expect("a commit");
         bytes(builder.stage_commit(provider).expect("a staged commit").into_commit())
     });
-    assert_eq!(world.refusal(&commit), OTHER_PROPOSAL); // NL-226
+    assert_eq!(world.refusal_of_ours(&commit, &[]), OTHER_PROPOSAL); // NL-226
     world.still_works();
 }
 
@@ -119,7 +166,7 @@ fn a_commit_with_a_psk_is_refused() {
     let id = psk(&mut world);
     world.forger.forge(|group, provider, key| group.propose_pre_shared_key_by_value(provider, key, id)).expect("a PSK");
     let commit = world.forger.commit();
-    assert_eq!(world.refusal(&commit), OTHER_PROPOSAL);
+    assert_eq!(world.refusal_of_ours(&commit, &[]), OTHER_PROPOSAL);
     world.still_works();
 }
 
@@ -127,39 +174,36 @@ fn a_commit_with_a_psk_is_refused() {
 fn a_commit_with_a_reinit_is_refused() {
     let mut world = World::new();
     let honest = world.forger.commit();
-    let reinit = [&[1, 0, 5, 4][..], b"next", &[0, 1, 0, 1, 0]].concat();
-    assert_eq!(world.refusal(&with_proposals(&honest, &reinit)), OTHER_PROPOSAL);
+    assert_eq!(world.refusal(&with_proposals(&honest, REINIT)), OTHER_PROPOSAL);
+    world.still_works();
 }
 
 #[test]
 fn a_commit_with_an_external_init_is_refused() {
     let mut world = World::new();
     let honest = world.forger.commit();
-    let external_init = [&[1, 0, 6, 32][..], &[7; 32]].concat();
-    assert_eq!(world.refusal(&with_proposals(&honest, &external_init)), OTHER_PROPOSAL);
+    assert_eq!(world.refusal(&with_proposals(&honest, EXTERNAL_INIT)), OTHER_PROPOSAL);
 }
 
 #[test]
 fn a_commit_with_a_self_remove_is_refused() {
     let mut world = World::new();
     let honest = world.forger.commit();
-    assert_eq!(world.refusal(&with_proposals(&honest, &[1, 0, 10])), OTHER_PROPOSAL);
+    assert_eq!(world.refusal(&with_proposals(&honest, SELF_REMOVE)), OTHER_PROPOSAL);
 }
 
 #[test]
 fn a_commit_with_a_custom_proposal_is_refused() {
     let mut world = World::new();
     let honest = world.forger.commit();
-    let custom = [&[1, 0xf0, 0x42, 5][..], b"hello"].concat();
-    assert_eq!(world.refusal(&with_proposals(&honest, &custom)), OTHER_PROPOSAL);
+    assert_eq!(world.refusal(&with_proposals(&honest, CUSTOM)), OTHER_PROPOSAL);
 }
 
 #[test]
 fn a_commit_with_app_data_is_refused() {
     let mut world = World::new();
     let honest = world.forger.commit();
-    let update = [&[1, 0, 8, 0, 0x21, 1, 5][..], b"hello"].concat();
-    assert_eq!(world.refusal(&with_proposals(&honest, &update)), OTHER_PROPOSAL);
+    assert_eq!(world.refusal(&with_proposals(&honest, APP_DATA_UPDATE)), OTHER_PROPOSAL);
 }
 
 #[test]
@@ -169,7 +213,7 @@ fn a_commit_without_a_path_is_refused() {
         .forger
         .forge(|group, provider, key| group.add_members_without_update(provider, key, &[newcomer()]))
         .expect("a commit");
-    assert_eq!(world.refusal(&bytes(commit)), COMMIT_WITHOUT_PATH); // NL-227
+    assert_eq!(world.refusal_of_ours(&bytes(commit), &[]), COMMIT_WITHOUT_PATH); // NL-227
     world.still_works();
 }
 
@@ -178,7 +222,7 @@ fn a_handshake_with_authenticated_data_is_refused() {
     let mut world = World::new();
     world.forger.group().set_aad(b"hello".to_vec());
     let commit = world.forger.commit();
-    assert_eq!(world.refusal(&commit), HANDSHAKE_AAD); // NL-228
+    assert_eq!(world.refusal_of_ours(&commit, &[]), HANDSHAKE_AAD); // NL-228
     world.forger.forge(|group, provider, _| group.clear_pending_commit(provider.storage()).expect("cleared"));
     world.forger.group().set_safe_aad(vec![SafeAadItem::new(FRANKING_TAG, vec![7; 32])]).expect("an item");
     let commit = world.forger.commit();
@@ -234,7 +278,7 @@ fn an_external_commit_is_refused() {
         .expect("a commit")
         .finalize(&stranger.provider)
         .expect("an external commit");
-    assert_eq!(world.refusal(&bytes(bundle.into_commit())), EXTERNAL_COMMIT); // NL-223
+    assert_eq!(world.refusal_of_ours(&bytes(bundle.into_commit()), &[]), EXTERNAL_COMMIT); // NL-223
     world.still_works();
 }
 
@@ -244,14 +288,16 @@ fn an_external_sender_is_refused() {
     let (id, epoch) = (world.forger.group().group_id().clone(), world.forger.group().epoch());
     let stranger = Forger::new("stranger");
     let index = SenderExtensionIndex::new(0);
-    let proposal = ExternalProposal::new_remove::<openmls_rust_crypto::OpenMlsRustCrypto>(
-        LeafNodeIndex::new(0),
-        id,
-        epoch,
-        &stranger.key,
-        index,
-    );
-    assert_eq!(world.refusal(&bytes(proposal.expect("a proposal"))), EXTERNAL_SENDER); // NL-221
+    type Provider = openmls_rust_crypto::OpenMlsRustCrypto;
+    let key = &stranger.key;
+    let mira = LeafNodeIndex::new(0);
+    let remove = ExternalProposal::new_remove::<Provider>(mira, id.clone(), epoch, key, index).expect("a Remove");
+    let add = ExternalProposal::new_add::<Provider>(newcomer(), id.clone(), epoch, key, index).expect("an Add");
+    let change = ExternalProposal::new_group_context_extensions::<Provider>(another_agent(), id, epoch, key, index);
+    for proposal in [remove, add, change.expect("a proposal")] {
+        assert_eq!(world.refusal(&bytes(proposal)), EXTERNAL_SENDER); // NL-221
+    }
+    world.still_works();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use openmls::prelude::*;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use tls_codec::{Deserialize as _, Serialize as _, VLByteSlice, VLBytes};
 
-use super::world::{DAY_S, ROOM, now_s};
+use super::world::{DAY_S, ROOM, now_s, protocol_message};
 use crate::signing::SigningKey;
 use crate::{key_package, settings};
 
@@ -58,6 +58,28 @@ impl Forger {
         make(self.group.as_mut().expect("the forger has joined"), &self.provider, &self.key)
     }
 
+    /// Somebody else's commit, merged.
+    pub fn follow(&mut self, commit: &[u8]) {
+        self.forge(|group, provider, _| {
+            let processed = group.process_message(provider, protocol_message(commit)).expect("a commit");
+            let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+                panic!("a commit")
+            };
+            group.merge_staged_commit(provider, *staged).expect("a merge");
+        });
+    }
+
+    /// Somebody else's proposal, to be committed by reference.
+    pub fn keep(&mut self, proposal: &[u8]) {
+        self.forge(|group, provider, _| {
+            let processed = group.process_message(provider, protocol_message(proposal)).expect("a proposal");
+            let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
+                panic!("a proposal")
+            };
+            group.store_pending_proposal(provider.storage(), *proposal).expect("a stored proposal");
+        });
+    }
+
     /// A commit with a path and whatever has been proposed, left pending.
     pub fn commit(&mut self) -> Vec<u8> {
         self.forge(|group, provider, key| {
@@ -97,12 +119,19 @@ pub fn bytes(message: impl Into<MlsMessageOut>) -> Vec<u8> {
     message.into().to_bytes().expect("bytes")
 }
 
+/// Version, wire format, V(group id), epoch, sender, V(one zero byte), content type.
+const BEFORE_CONTENT: usize = 4 + 1 + ROOM.len() + 8 + 5 + 2 + 1;
+
 /// `commit` with other proposals; nobody's signature is on it any more.
 pub fn with_proposals(commit: &[u8], proposals: &[u8]) -> Vec<u8> {
-    // version, wire format, V(group id), epoch, sender, V(one zero byte), content type
-    let start = 4 + 1 + ROOM.len() + 8 + 5 + 2 + 1;
-    let old = VLBytes::tls_deserialize(&mut &commit[start..]).expect("proposals");
+    let old = VLBytes::tls_deserialize(&mut &commit[BEFORE_CONTENT..]).expect("proposals");
     let old_length = old.tls_serialized_len();
     let new = VLByteSlice(proposals).tls_serialize_detached().expect("a vector");
-    [&commit[..start], &new, &commit[start + old_length..]].concat()
+    [&commit[..BEFORE_CONTENT], &new, &commit[BEFORE_CONTENT + old_length..]].concat()
+}
+
+/// The standalone `remove` with another proposal in its place; nobody's signature is on it any more.
+pub fn with_proposal(remove: &[u8], proposal: &[u8]) -> Vec<u8> {
+    let remove_length = size_of::<u16>() + size_of::<u32>();
+    [&remove[..BEFORE_CONTENT], proposal, &remove[BEFORE_CONTENT + remove_length..]].concat()
 }

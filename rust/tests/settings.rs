@@ -31,7 +31,7 @@ fn config(extensions: Vec<Extension>) -> MlsGroupCreateConfig {
         .build()
 }
 
-fn dictionary(entries: &[(u16, &[u8])]) -> Extension {
+pub fn dictionary(entries: &[(u16, &[u8])]) -> Extension {
     let mut dictionary = AppDataDictionary::new();
     for (component, data) in entries {
         dictionary.insert(*component, data.to_vec());
@@ -39,7 +39,7 @@ fn dictionary(entries: &[(u16, &[u8])]) -> Extension {
     Extension::AppDataDictionary(AppDataDictionaryExtension::new(dictionary))
 }
 
-fn required() -> Extension {
+pub fn required() -> Extension {
     let capabilities =
         RequiredCapabilitiesExtension::new(&[ExtensionType::AppDataDictionary], &[], &[CredentialType::Basic]);
     Extension::RequiredCapabilities(capabilities)

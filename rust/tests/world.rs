@@ -2,6 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use openmls::prelude::{
+    MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, ProposalStore, ProtocolMessage, PublicGroup,
+};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+use openmls_traits::OpenMlsProvider as _;
+use tls_codec::Deserialize as _;
+
 use super::forger::{Forger, bytes};
 use crate::errors::Check;
 use crate::group::{Group, Received};
@@ -61,6 +68,39 @@ impl World {
         check
     }
 
+    /// What hub and member both say to a handshake that OpenMLS by itself would have the hub take: only our own rule
+    /// stands in its way. `proposals`: what it refers to.
+    pub fn refusal_of_ours(&mut self, message: &[u8], proposals: &[&[u8]]) -> Check {
+        let provider = OpenMlsRustCrypto::default();
+        let group_info = MlsMessageIn::tls_deserialize(&mut &self.miras.group_info().expect("a GroupInfo")[..]);
+        let MlsMessageBodyIn::GroupInfo(group_info) = group_info.expect("a message").extract() else {
+            panic!("a GroupInfo")
+        };
+        let tree = group_info.extensions().ratchet_tree().expect("a tree").ratchet_tree().clone();
+        let (crypto, store) = (provider.crypto(), provider.storage());
+        let (mut group, _) = PublicGroup::from_external(crypto, store, tree, group_info, ProposalStore::new())
+            .expect("a group without our rules");
+        for proposal in proposals {
+            let processed = group.process_message(crypto, protocol_message(proposal)).expect("a proposal");
+            let ProcessedMessageContent::ProposalMessage(proposal) = processed.into_content() else {
+                panic!("a proposal")
+            };
+            group.add_proposal(store, *proposal).expect("a stored proposal");
+        }
+        group.process_message(crypto, protocol_message(message)).expect("OpenMLS takes it");
+        self.refusal(message)
+    }
+
+    /// The accomplice is in the room too; they have joined with OpenMLS itself.
+    pub fn add(&mut self, accomplice: &mut Forger) {
+        let staged = self.miras.commit(&[bytes(accomplice.key_package())], &[], None, now_s()).expect("a commit");
+        self.hub.process(&staged.commit, now_s()).expect("a valid commit");
+        self.hub.accept().expect("a merge");
+        self.miras.accept().expect("a merge");
+        self.forger.follow(&staged.commit);
+        accomplice.join(&staged.welcome.expect("a Welcome"));
+    }
+
     /// What somebody says who has just joined.
     pub fn newcomers_refusal(&mut self, message: &[u8]) -> Check {
         let mut nadia = device("nadia");
@@ -82,4 +122,9 @@ impl World {
         assert_eq!(change, seen);
         assert_eq!(self.miras.members(), self.hub.members());
     }
+}
+
+pub fn protocol_message(message: &[u8]) -> ProtocolMessage {
+    let message = MlsMessageIn::tls_deserialize(&mut &message[..]).expect("a message");
+    message.try_into_protocol_message().expect("a handshake")
 }

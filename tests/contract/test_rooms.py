@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from nightlight.mls.group import Member
+from nightlight.protocol.codec import write_vector
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import HubUri, RoomUri
 from nightlight.protocol.messages import (
@@ -21,6 +22,7 @@ from nightlight.protocol.messages import (
     RoomCreation,
     RoomMember,
     SubmitCommit,
+    SubmitMessage,
     Wake,
 )
 from tests.contract.conftest import Hub
@@ -235,6 +237,46 @@ async def test_a_welcome_is_for_those_added_and_only_for_them(mira: Line, tomas:
     mira.device.groups[room].discard()
     update = mira.device.commit(room)
     assert (await refused(mira, msgspec.structs.replace(update, welcome=adding.welcome))).problem == "invalid_commit"
+
+
+FORBIDDEN = {
+    "by reference": b"\x02\x20" + bytes(32),
+    "psk": b"\x01\x00\x04\x01\x05hello\x20" + bytes(32),
+    "reinit": b"\x01\x00\x05\x04next\x00\x01\x00\x01\x00",
+    "external init": b"\x01\x00\x06\x20" + bytes(32),
+    "group context extensions": b"\x01\x00\x07\x00",
+    "app data": b"\x01\x00\x08\x00\x21\x01\x05hello",
+    "self remove": b"\x01\x00\x0a",
+}
+"""Proposals that MLS knows and this protocol does not, as they stand in a commit."""
+
+
+@pytest.mark.parametrize("proposal", FORBIDDEN)
+async def test_a_commit_with_another_proposal_is_refused_and_the_room_goes_on(
+    mira: Line, tomas: Line, proposal: str
+) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    good = mira.device.commit(room)
+    # version, wire format, group id, epoch, sender, V(one zero byte), content type; then no proposals
+    head = 4 + len(write_vector(room.encode())) + 8 + 5 + 2 + 1
+    assert good.commit[head] == 0
+    forged = good.commit[:head] + write_vector(FORBIDDEN[proposal]) + good.commit[head + 1 :]
+    assert (await refused(mira, SubmitCommit(submission_id(), room, forged))).problem == "invalid_commit"
+    async with mira.stream({room: 1}) as frames:
+        assert (await frames.submit(good)).seq == 2
+
+
+async def test_a_handshake_goes_by_commit_and_an_application_message_by_submit(mira: Line, tomas: Line) -> None:
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    message, commit = mira.device.message(room), mira.device.commit(room)
+    async with mira.stream({room: 1}) as frames:
+        hidden = SubmitCommit(submission_id(), room, message.message)
+        assert (await frames.refused(hidden)).problem == "invalid_commit"  # NL-220
+        assert (await frames.refused(SubmitMessage(submission_id(), room, commit.commit))).problem == "malformed"
+        assert (await frames.submit(message)).seq == 2
+        assert (await frames.submit(commit)).seq == 3
 
 
 async def test_what_is_no_commit_of_this_room_is_refused_and_the_room_goes_on(mira: Line, tomas: Line) -> None:

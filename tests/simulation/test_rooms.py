@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from nightlight.client import connection
 from nightlight.client.events import MessageState, RoomChanged
 from nightlight.client.identity import new_store
 from nightlight.client.key_packages import KEPT_LONGER_S, LIFETIME_S, reference
@@ -296,6 +297,35 @@ def test_key_packages_are_topped_up_when_they_run_low(friends: Friends) -> None:
         count = await tomas._hub.count_key_packages()
         assert count.remaining >= (KEY_PACKAGES + 1) // 2
         assert count.has_last_resort
+
+    friends.run(story)
+
+
+def test_a_device_that_stays_connected_for_weeks_renews_its_list_and_its_key_packages(
+    friends: Friends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CHORES_EVERY_MS", 60_000)
+
+    async def story(world: World) -> None:
+        mira, tomas = world.client("mira"), world.client("tomas")
+        await asyncio.gather(mira.wait_online(), tomas.wait_online())
+        claimed = await mira._hub.claim_key_packages(URIS["tomas"])
+
+        def pass_days(days: int) -> None:
+            for person in world.people.values():
+                person.clock_offset_ms += days * DAY_MS
+            world.server_offset_ms += days * DAY_MS
+
+        await asyncio.sleep(30)  # what is done on coming online is done
+        pass_days(24)
+        trust = tomas._connection.device.trust
+        await world.until(lambda: getattr(trust.device_list(tomas.user), "version", 0) == 2, "the list is renewed")
+        await asyncio.sleep(60)
+        pass_days(10)
+        renewed = await mira._hub.claim_key_packages(URIS["tomas"])
+        days = [read_key_package(packages.key_packages[0]).not_after_s // 86_400 for packages in (claimed, renewed)]
+        assert days[1] - days[0] >= 24
+        assert len(world.people["tomas"].link.streams) == 1
 
     friends.run(story)
 

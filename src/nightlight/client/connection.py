@@ -31,6 +31,8 @@ MAX_FRAMES = 512
 """Frames that wait to be processed; more stay in the socket."""
 RECEIPT_QUIET_MS = 200
 """Receipts are told together, this long after the first."""
+CHORES_EVERY_MS = 6 * 3_600_000
+"""A connection may last for months; device lists and key packages do not."""
 FIRST_CHORE_WAIT_S, LONGEST_CHORE_WAIT_S = 0.5, 60.0
 _RANDOM_BYTES = 4
 
@@ -52,6 +54,7 @@ class Connection:
         self.housekeeping = Housekeeping(store, hub, surroundings)
         self._chores: dict[str, asyncio.Task[None]] = {}
         self._due: set[str] = set()
+        self._chores_at_ms = 0
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._frames: list[ServerFrame] = []
@@ -144,6 +147,8 @@ class Connection:
         if self._receipts_at_ms is not None and self._receipts_at_ms <= now_ms and self._online.is_set():
             self._receipts_at_ms = None
             device.report_receipts()
+        if self._online.is_set() and self._chores_at_ms <= now_ms:
+            self._do_chores()
         self._publish()
         while device.errands:
             await self._do(device.errands.pop(0))
@@ -159,7 +164,9 @@ class Connection:
         if self._online.is_set() and told_everything and not self._awake.is_set():
             self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
-        due = [self.device.session.next_timer_ms(now_ms), self._receipts_at_ms if self._online.is_set() else None]
+        due = [self.device.session.next_timer_ms(now_ms)]
+        if self._online.is_set():
+            due += [self._receipts_at_ms, self._chores_at_ms]
         times = [at for at in due if at is not None]
         timer = None
         if times:
@@ -288,11 +295,14 @@ class Connection:
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.ONLINE:
             self._online.set()
-            self.chore("contacts")
-            self.chore("key_packages")
-            self.chore("everything_else")
+            self._do_chores()
         else:
             self._online.clear()
+
+    def _do_chores(self) -> None:
+        self._chores_at_ms = self._surroundings.monotonic_ms() + CHORES_EVERY_MS
+        for what in ("contacts", "key_packages", "everything_else"):
+            self.chore(what)
 
     async def _work(self, what: str) -> None:
         wait_s = FIRST_CHORE_WAIT_S

@@ -17,6 +17,8 @@ CLOCK_SKEW_S = 2 * 86_400
 """They are valid from this long ago, so that a friend whose clock is a little behind can add this device too."""
 KEPT_LONGER_S = 30 * 86_400
 """One that was claimed on its last day may be in a welcome that arrives a month later."""
+RENEWED_EARLIER_S = 7 * 86_400
+"""When the newest have less than this left, there are new ones: nobody ever finds only expired ones."""
 TOP_UP_AT = 25
 """With fewer than this, or than half of what is wanted, the server gets more."""
 
@@ -45,15 +47,17 @@ class KeyPackages:
     def top_up(self, held: KeyPackageCount) -> KeyPackageUpload | None:
         """What to publish when the server has ``held``; the private parts are durable. None: it has enough."""
         now_s = self._clock() // 1000
-        missing = self._wanted - held.remaining if held.remaining < min(TOP_UP_AT, (self._wanted + 1) // 2) else 0
-        if not missing and held.has_last_resort:
+        ageing = self._store.last_key_package_ends_s() < now_s + RENEWED_EARLIER_S
+        enough = held.remaining >= min(TOP_UP_AT, (self._wanted + 1) // 2)
+        if enough and held.has_last_resort and not ageing:
             return None
+        missing = self._wanted if ageing else 0 if enough else self._wanted - held.remaining
         with self._groups.transaction():
             member = self._groups.member
             member.forget_key_packages(self._store.take_expired_key_packages(now_s - KEPT_LONGER_S))
             make = partial(member.key_packages, lifetime_s=CLOCK_SKEW_S + LIFETIME_S, now_s=now_s - CLOCK_SKEW_S)
             single = make(missing)
-            last = [] if held.has_last_resort else make(1, last_resort=True)
+            last = [] if held.has_last_resort and not ageing else make(1, last_resort=True)
             references = [reference(message) for message in [*single, *last]]
             self._store.add_key_packages(references, now_s + LIFETIME_S)
         crash_point("key_packages.after_store")

@@ -407,6 +407,11 @@ class Store:
         for reference in references:
             self._write("INSERT OR REPLACE INTO key_packages VALUES (?, ?)", (reference, not_after_s))
 
+    def last_key_package_ends_s(self) -> int:
+        """Until when the last of this device's key packages may be used; 0 without any."""
+        [(ends_s,)] = self._rows("SELECT coalesce(max(not_after_s), 0) FROM key_packages")
+        return int(ends_s)
+
     def take_expired_key_packages(self, now_s: int) -> list[bytes]:
         """The key packages that nobody may use any more; the list of them is empty afterwards."""
         rows = self._rows("DELETE FROM key_packages WHERE not_after_s < ? RETURNING reference", (now_s,))
