@@ -15,6 +15,7 @@ from nightlight.protocol import content
 from nightlight.protocol.franking import FrankedMessage
 from nightlight.protocol.ids import TimestampMs
 from nightlight.protocol.messages import Delivery, EntryKind, encode_frame, read_server_frame
+from nightlight.protocol.words import Words
 
 _ROUNDS, _CALLS = 50, 200
 _SEQ = 2
@@ -29,14 +30,14 @@ async def measure(_names: Collection[str], _effort: Effort, _folder: Path, _cons
         Delivery(sent.room, _SEQ, EntryKind.APPLICATION, DEVICE, sent.accepted_at_ms, sent.application_data, sent.frank)
     )
 
-    def receive() -> str | None:
+    def receive() -> Words | None:
         delivery = read_server_frame(frame)
         assert isinstance(delivery, Delivery)
         at_ms = TimestampMs(delivery.accepted_at_ms)
         came = FrankedMessage(sent.application_data, sent.tag, delivery.frank, sent.sender, sent.room, at_ms)
         message = came.verify(franking_key)
         content.message_id(message.sender, sent.room, sent.application_data)
-        return content.text_of(message.body)
+        return content.words_of(message.body)
 
     times = compare(
         receive,

@@ -11,19 +11,23 @@ from pathlib import Path
 import apsw
 import pytest
 
-from nightlight.client.events import FaultSeen, Message, MessageState
+from nightlight.client.events import FaultSeen, MessageState
 from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
 from nightlight.client.schema import MIGRATIONS
 from nightlight.client.store import EVIDENCE_WINDOW_MS, KEPT_FAULTS, Store, StoreError
+from nightlight.client.timeline import Placed
 from nightlight.protocol.content import MessageStatus
+from nightlight.protocol.conversation import Kind, Said
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Contact, ContactState
+from nightlight.protocol.words import Words
 
 KEY = bytes(range(32))
 ROOM = RoomUri("mimi://courier.example/r/lake")
 TOMAS = UserUri("mimi://gallery.example/u/tomas")
 NOW_MS = TimestampMs(1_800_000_000_000)
 WORDS = "hello from the lake"
+WORDS_SAID = Said(Kind.MESSAGE, words=Words(WORDS))
 
 
 @pytest.fixture
@@ -42,12 +46,8 @@ def message_id(number: int) -> MessageId:
     return MessageId(bytes([1, number]) * 16)
 
 
-def received(number: int, text: str = WORDS) -> Message:
-    return Message(ROOM, message_id(number), TOMAS, text, MessageState.RECEIVED, own=False, accepted_at_ms=NOW_MS)
-
-
-def queued(number: int) -> Message:
-    return Message(ROOM, message_id(number), TOMAS, WORDS, MessageState.QUEUED, own=True)
+def received(number: int) -> Placed:
+    return Placed(ROOM, message_id(number), TOMAS, own=False, state=MessageState.RECEIVED, seq=5, accepted_at_ms=NOW_MS)
 
 
 def item(number: int, kind: ItemKind = ItemKind.MESSAGE, epoch: int | None = 1) -> OutboxItem:
@@ -104,9 +104,28 @@ def test_a_store_of_a_newer_version_is_refused(path: Path, store: Store) -> None
         Store.open(path, KEY, os.urandom)
 
 
+def test_a_store_of_an_older_version_opens_with_everything_in_it(path: Path, store: Store) -> None:
+    store.close()
+    path.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nightlight.client.store.MIGRATIONS", MIGRATIONS[:1])
+        store = Store.create(path, KEY, os.urandom)
+    connection = store._connection
+    connection.execute("INSERT INTO rooms VALUES (?, 'joined', 5, 1, x'', '[]', 0, 0)", (ROOM,))
+    row = (message_id(1), ROOM, TOMAS, WORDS, NOW_MS)
+    connection.execute("INSERT INTO messages VALUES (NULL, ?, ?, 5, ?, 0, ?, 'received', ?, NULL)", row)
+    store.close()
+    store = Store.open(path, KEY, os.urandom)
+    (message,) = store.timeline.messages(ROOM, 10)
+    assert (message.text, message.sender, message.accepted_at_ms) == (WORDS, TOMAS, NOW_MS)
+    assert store.timeline.unread(ROOM) == [message_id(1)]
+    assert store.room(ROOM) == RoomRecord(ROOM, Standing.JOINED, 5, 1, b"", ())
+    store.close()
+
+
 def test_nothing_in_the_files_can_be_read_without_the_key(path: Path, store: Store) -> None:
     with store.transaction():
-        store.add_message(received(1), 1)
+        store.timeline.add(received(1), WORDS_SAID, NOW_MS)
         store.keep_evidence(message_id(1), ROOM, Evidence(WORDS.encode(), b"frank", NOW_MS))
     for file in path.parent.glob("mira.store*"):
         content = file.read_bytes()
@@ -133,7 +152,7 @@ def fail_power() -> None:
 def test_what_belongs_together_is_there_whole_or_not_at_all(path: Path, store: Store, writes: int) -> None:
     steps: list[Callable[[], object]] = [
         lambda: store.write_mls([(b"\x01key", b"ratchet")]),
-        lambda: store.add_message(received(1), 5),
+        lambda: store.timeline.add(received(1), WORDS_SAID, NOW_MS),
         lambda: store.keep_evidence(message_id(1), ROOM, Evidence(b"content", b"frank", NOW_MS)),
         lambda: store.put_room(RoomRecord(ROOM, Standing.JOINED, 5, 1, b"key", (TOMAS,))),
         lambda: store.owe_receipt(ROOM, message_id(1), MessageStatus.DELIVERED),
@@ -146,7 +165,7 @@ def test_what_belongs_together_is_there_whole_or_not_at_all(path: Path, store: S
     store = Store.open(path, KEY, os.urandom)
     whole = writes == len(steps)
     assert bool(store.mls_entries(b"\x01")) is whole
-    assert bool(store.messages(ROOM, 10)) is whole
+    assert bool(store.timeline.messages(ROOM, 10)) is whole
     assert (store.evidence(message_id(1)) is not None) is whole
     assert (store.room(ROOM) is not None) is whole
     assert bool(store.owed_receipts(ROOM, 10)) is whole
@@ -176,80 +195,6 @@ def test_a_full_disk_is_told_as_such_and_loses_nothing(store: Store) -> None:
 def test_a_mistake_in_a_statement_is_not_taken_for_a_fault_of_the_disk(store: Store) -> None:
     with pytest.raises(apsw.SQLError):
         store._rows("SELECT * FROM nowhere")
-
-
-# --- messages -------------------------------------------------------------------------------------------------
-
-
-def test_messages_are_in_the_order_of_the_log_and_queued_ones_last(store: Store) -> None:
-    with store.transaction():
-        store.add_message(queued(9), None)
-        store.add_message(received(2), 7)
-        store.add_message(received(1), 3)
-        store.add_message(queued(8), None)
-    assert [message.message_id for message in store.messages(ROOM, 10)] == [message_id(n) for n in (1, 2, 9, 8)]
-
-
-def test_older_messages_come_page_by_page(store: Store) -> None:
-    with store.transaction():
-        for number in range(1, 8):
-            store.add_message(received(number), number)
-    newest = store.messages(ROOM, 3)
-    older = store.messages(ROOM, 3, before=newest[0].message_id)
-    oldest = store.messages(ROOM, 3, before=older[0].message_id)
-    assert [message.message_id[1] for message in [*oldest, *older, *newest]] == [1, 2, 3, 4, 5, 6, 7]
-
-
-def test_a_message_is_stored_once(store: Store) -> None:
-    with store.transaction():
-        assert store.add_message(received(1), 3)
-        assert not store.add_message(received(1), 4)
-    assert len(store.messages(ROOM, 10)) == 1
-
-
-def test_a_queued_message_takes_its_place_when_the_hub_has_taken_it(store: Store) -> None:
-    with store.transaction():
-        store.add_message(queued(1), None)
-        store.add_message(received(2), 6)
-        store.accept_message(message_id(1), 5, NOW_MS)
-    shown = store.messages(ROOM, 10)
-    assert [(message.message_id, message.state) for message in shown] == [
-        (message_id(1), MessageState.SENT),
-        (message_id(2), MessageState.RECEIVED),
-    ]
-    assert shown[0].accepted_at_ms == NOW_MS
-
-
-def test_a_state_only_goes_forward_and_only_in_its_own_room(store: Store) -> None:
-    with store.transaction():
-        store.add_message(queued(1), None)
-        store.accept_message(message_id(1), 5, NOW_MS)
-        elsewhere = RoomUri("mimi://courier.example/r/hill")
-        sent, delivered = (MessageState.SENT,), (MessageState.SENT, MessageState.DELIVERED)
-        assert not store.advance_message(elsewhere, message_id(1), MessageState.READ, delivered)
-        assert store.advance_message(ROOM, message_id(1), MessageState.READ, delivered)
-        assert not store.advance_message(ROOM, message_id(1), MessageState.DELIVERED, sent)
-    stored = store.message(message_id(1))
-    assert stored is not None
-    assert stored.state is MessageState.READ
-
-
-def test_what_cannot_be_shown_is_kept_and_not_listed(store: Store) -> None:
-    with store.transaction():
-        store.put_room(RoomRecord(ROOM, Standing.JOINED, 5, 1, b"", ()))
-        store.add_message(received(1, ""), 1, visible=False)
-    assert store.messages(ROOM, 10) == []
-    assert store.unread(ROOM) == []
-    assert store.message(message_id(1)) is not None
-
-
-def test_unread_is_what_others_wrote_after_the_place_read_to(store: Store) -> None:
-    with store.transaction():
-        store.put_room(RoomRecord(ROOM, Standing.JOINED, 9, 1, b"", (), read_seq=2))
-        for number in (1, 2, 3, 4):
-            store.add_message(received(number), number)
-        store.add_message(queued(5), None)
-    assert store.unread(ROOM) == [message_id(3), message_id(4)]
 
 
 # --- evidence -------------------------------------------------------------------------------------------------

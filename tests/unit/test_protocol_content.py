@@ -15,6 +15,7 @@ from nightlight.protocol.part import (
     PartSemantics,
     SinglePart,
 )
+from nightlight.protocol.words import Words
 
 SALT = bytes(range(16))
 ADA = UserUri("mimi://courier.example/u/ada")
@@ -55,7 +56,7 @@ def refused(check: str, **changed: Any) -> None:
 def test_a_text_message_says_who_where_and_what() -> None:
     message = content.decode(content.encode(content.text_message(SALT, ADA, ROOM, "hello, Ben")))
     assert (message.salt, message.sender, message.room) == (SALT, ADA, ROOM)
-    assert content.text_of(message.body) == "hello, Ben"
+    assert content.words_of(message.body) == Words("hello, Ben")
 
 
 def test_an_edit_a_reply_and_an_expiry_go_there_and_back() -> None:
@@ -182,17 +183,17 @@ def test_of_parts_to_choose_from_the_first_that_we_can_show_is_shown() -> None:
         SinglePart(TEXT_PLAIN, b"a boat"),
         SinglePart(TEXT_PLAIN, b"ein Boot"),
     )
-    assert content.text_of(MultiPart(PartSemantics.CHOOSE_ONE, parts)) == "a boat"
-    assert content.text_of(MultiPart(PartSemantics.PROCESS_ALL, parts)) == "a boat\nein Boot"
-    assert content.text_of(parts[0]) is None
-    assert content.text_of(NullPart()) is None
+    assert content.words_of(MultiPart(PartSemantics.CHOOSE_ONE, parts)) == Words("a boat")
+    assert content.words_of(MultiPart(PartSemantics.PROCESS_ALL, parts)) == Words("a boat\nein Boot")
+    assert content.words_of(parts[0]) is None
+    assert content.words_of(NullPart()) is None
 
 
 def test_a_status_report_tells_of_several_messages_at_once() -> None:
     statuses = ((ONE_ID, MessageStatus.READ), (MessageId(b"\x01" + bytes([7]) * 31), MessageStatus.DELIVERED))
     message = content.decode(content.encode(content.status_report(SALT, ADA, ROOM, statuses)))
     assert content.read_status_report(message.body) == statuses
-    assert content.text_of(message.body) is None
+    assert content.words_of(message.body) is None
 
 
 def test_a_text_is_no_status_report() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from tests.vectors import (
     generate_cbor,
+    generate_conversation,
     generate_day_key,
     generate_frames,
     generate_identity,
@@ -17,6 +18,7 @@ from tests.vectors.writing import text
     ("name", "vector"),
     [
         ("cbor", generate_cbor.vector()),
+        ("conversation", generate_conversation.vector()),
         ("day-key", generate_day_key.vector()),
         ("frames", generate_frames.vector()),
         ("identity", generate_identity.vector()),

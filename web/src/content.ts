@@ -10,7 +10,8 @@ import type { Value } from './cbor.ts';
 import { type Bytes, concat, readUtf8, u16, utf8 } from './codec.ts';
 import { RemoteProtocolError } from './errors.ts';
 import { type MessageId, type RoomUri, type UserUri, parseRoomUri, parseUserUri } from './ids.ts';
-import { Disposition, type Part, PartSemantics, partValue, readBody, TEXT_PLAIN, TEXT_TYPES } from './part.ts';
+import { Disposition, type Part, PartSemantics, partValue, readBody, TEXT_MARKDOWN, TEXT_PLAIN } from './part.ts';
+import { fromMarkdown, toMarkdown, type Words } from './words.ts';
 
 export const SALT_BYTES = 16;
 export const MESSAGE_ID_BYTES = 32;
@@ -18,6 +19,8 @@ export const MESSAGE_STATUS = 'application/mimi-message-status';
 
 export const SENDER_EXTENSION = 1;
 export const ROOM_EXTENSION = 2;
+/** How often a message was forwarded, as its sender says. Ours: the standard has none. */
+export const FORWARDED_EXTENSION = 'forwarded';
 
 export const MAX_TOPIC_BYTES = 4096;
 const MAX_EXTENSION_DEPTH = 4;
@@ -181,40 +184,84 @@ function checkExtension(value: Value, depth: number): void {
 
 // --- messages -------------------------------------------------------------------------------------------------------
 
-/** A message with this body, neither an edit nor a reply. `salt`: 16 fresh random bytes. */
-function message(salt: Bytes, sender: UserUri, room: RoomUri, body: Part): MimiContent {
-  return {
-    salt,
-    replaces: null,
-    topicId: new Uint8Array(),
-    expires: null,
-    inReplyTo: null,
-    extensions: new Map<number, Value>([
-      [SENDER_EXTENSION, sender],
-      [ROOM_EXTENSION, room],
-    ]),
-    body,
-  };
+/** What a message may be beside what it says. */
+export interface Ways {
+  readonly inReplyTo?: MessageId | null;
+  /** It is an edit of that message, or deletes it. */
+  readonly replaces?: MessageId | null;
+  readonly expires?: Expiry | null;
+  /** How often; 0 for not. */
+  readonly forwarded?: number;
 }
 
-/** A message of plain text. `salt`: 16 fresh random bytes. */
-export function textMessage(salt: Bytes, sender: UserUri, room: RoomUri, text: string): MimiContent {
-  return message(salt, sender, room, {
-    kind: 'single',
-    contentType: TEXT_PLAIN,
-    content: utf8(text),
-    disposition: Disposition.render,
-    language: '',
-  });
+/** A message with this body. `salt`: 16 fresh random bytes. */
+function message(salt: Bytes, sender: UserUri, room: RoomUri, body: Part, ways: Ways = {}): MimiContent {
+  const { inReplyTo = null, replaces = null, expires = null, forwarded = 0 } = ways;
+  const extensions = new Map<number | string, Value>([
+    [SENDER_EXTENSION, sender],
+    [ROOM_EXTENSION, room],
+  ]);
+  if (forwarded > 0) extensions.set(FORWARDED_EXTENSION, forwarded);
+  return { salt, replaces, topicId: new Uint8Array(), expires, inReplyTo, extensions, body };
+}
+
+function text(contentType: string, content: string, disposition: number = Disposition.render): Part {
+  return { kind: 'single', contentType, content: utf8(content), disposition, language: '' };
+}
+
+/**
+ * A message that says `said`, in which `@name@provider` mentions those of `mentions`. `salt`: 16 fresh random bytes.
+ */
+export function textMessage(
+  salt: Bytes,
+  sender: UserUri,
+  room: RoomUri,
+  said: string,
+  mentions: readonly UserUri[] = [],
+  ways: Ways = {},
+): MimiContent {
+  const markdown = toMarkdown(said, mentions);
+  const body = markdown === null ? text(TEXT_PLAIN, said) : text(TEXT_MARKDOWN, markdown);
+  return message(salt, sender, room, body, ways);
+}
+
+/** A message that deletes `deleted`, which `sender` sent. `salt`: 16 fresh random bytes. */
+export function deletion(salt: Bytes, sender: UserUri, room: RoomUri, deleted: MessageId): MimiContent {
+  const body: Part = { kind: 'null', disposition: Disposition.render, language: '' };
+  return message(salt, sender, room, body, { replaces: deleted });
+}
+
+/** A message that reacts to `to` with `said`, an emoji as a rule. `salt`: 16 fresh random bytes. */
+export function reaction(salt: Bytes, sender: UserUri, room: RoomUri, to: MessageId, said: string): MimiContent {
+  return message(salt, sender, room, text(TEXT_PLAIN, said, Disposition.reaction), { inReplyTo: to });
+}
+
+/** A message that takes back `reacted`, a reaction to `to`. `salt`: 16 fresh random bytes. */
+export function reactionTakenBack(
+  salt: Bytes,
+  sender: UserUri,
+  room: RoomUri,
+  to: MessageId,
+  reacted: MessageId,
+): MimiContent {
+  const body: Part = { kind: 'null', disposition: Disposition.reaction, language: '' };
+  return message(salt, sender, room, body, { inReplyTo: to, replaces: reacted });
 }
 
 /** What `part` says in text that we can show, or null; of parts to choose from, the first that we can show. */
-export function textOf(part: Part): string | null {
-  if (part.kind === 'single' && TEXT_TYPES.has(part.contentType)) return readUtf8(part.content);
+export function wordsOf(part: Part): Words | null {
+  if (part.kind === 'single') {
+    const text = readUtf8(part.content);
+    if (text === null) return null;
+    if (part.contentType === TEXT_PLAIN) return { text, mentions: [] };
+    return part.contentType === TEXT_MARKDOWN ? fromMarkdown(text) : null;
+  }
   if (part.kind !== 'multi') return null;
-  const texts = part.parts.map(textOf).filter((text) => text !== null);
-  if (texts.length === 0) return null;
-  return part.semantics === PartSemantics.chooseOne ? (texts[0] ?? null) : texts.join('\n');
+  const found = part.parts.map(wordsOf).filter((words) => words !== null);
+  if (found.length === 0) return null;
+  const shown = part.semantics === PartSemantics.chooseOne ? found.slice(0, 1) : found;
+  const mentions = new Set(shown.flatMap((words) => words.mentions));
+  return { text: shown.map((words) => words.text).join('\n'), mentions: Array.from(mentions) };
 }
 
 /**

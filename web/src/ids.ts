@@ -24,6 +24,8 @@ export type HubUri = Brand<string, 'HubUri'>;
 export type SubmissionId = Brand<Bytes, 'SubmissionId'>;
 /** 32 bytes: 0x01 and the first 31 of a SHA-256 (`messageId` in `content.ts`). */
 export type MessageId = Brand<Bytes, 'MessageId'>;
+/** A message id in hexadecimal, 64 digits. */
+export type MessageKey = string;
 /** Position in a room's log, from 1. */
 export type Seq = Brand<number, 'Seq'>;
 /** Unix milliseconds. */

@@ -33,6 +33,8 @@ RECEIPT_QUIET_MS = 200
 """Receipts are told together, this long after the first."""
 CHORES_EVERY_MS = 6 * 3_600_000
 """A connection may last for months; device lists and key packages do not."""
+EXPIRY_LOOK_MS = 60_000
+"""The clock by which messages expire may jump: it is looked at this often while one waits for its end."""
 FIRST_CHORE_WAIT_S, LONGEST_CHORE_WAIT_S = 0.5, 60.0
 _RANDOM_BYTES = 4
 
@@ -141,6 +143,7 @@ class Connection:
             frames, self._frames = self._frames, []
             self._drained.set()
             device.run(device.session.receive(frames, now_ms))
+        device.expire()
         due_ms = device.session.next_timer_ms(now_ms)
         if due_ms is not None and due_ms <= now_ms:
             device.run(device.session.tick(now_ms))
@@ -164,7 +167,7 @@ class Connection:
         if self._online.is_set() and told_everything and not self._awake.is_set():
             self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
-        due = [self.device.session.next_timer_ms(now_ms)]
+        due = [self.device.session.next_timer_ms(now_ms), self._expiry_ms(now_ms)]
         if self._online.is_set():
             due += [self._receipts_at_ms, self._chores_at_ms]
         times = [at for at in due if at is not None]
@@ -177,6 +180,13 @@ class Connection:
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def _expiry_ms(self, now_ms: int) -> int | None:
+        """When to look for messages whose time is over."""
+        ends_at_ms = self.device.next_end_ms()
+        if ends_at_ms is None:
+            return None
+        return now_ms + min(max(0, ends_at_ms - self._surroundings.clock()), EXPIRY_LOOK_MS)
 
     async def _do(self, errand: Errand) -> None:
         match errand:

@@ -9,10 +9,19 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from nightlight.client.events import ConnectionChanged, Event, FaultSeen, MessageState, MessageStateChanged, RoomChanged
+from nightlight.client.author import check_lifetime
+from nightlight.client.events import (
+    ConnectionChanged,
+    Event,
+    FaultSeen,
+    MessageExpired,
+    MessageState,
+    MessageStateChanged,
+    RoomChanged,
+)
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
-from nightlight.client.inbox import HUB, Inbox, Outcome
+from nightlight.client.inbox import HUB, Inbox, Outcome, changed_by
 from nightlight.client.outbox import Outbox
 from nightlight.client.records import Intent, ItemKind, OutboxItem, RoomRecord, Standing
 from nightlight.client.session import (
@@ -34,10 +43,11 @@ from nightlight.client.session import (
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
-from nightlight.errors import LocalProtocolError, ProblemName
+from nightlight.errors import LocalProtocolError, ProblemName, RefusedError
 from nightlight.mls.group import InvalidError
+from nightlight.protocol.content import MimiContent
 from nightlight.protocol.franking import FrankingAgent
-from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, UserUri, provider_of, room_uri
+from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, provider_of, room_uri
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
 
 _ROOM_NAME_BYTES = 16
@@ -143,6 +153,7 @@ class Device:
         item = self._outbox.fail(submission_id, problem)
         if item is not None and item.message_id is not None:
             self.events.append(MessageStateChanged(room, item.message_id, MessageState.FAILED, problem.value))
+            self.events += changed_by(self._store.timeline, item.message_id)
         record = self._store.room(room)
         if item is not None and item.kind is ItemKind.COMMIT and record is not None:
             self.events.append(RoomChanged(room, record.members, joined=True))
@@ -159,11 +170,34 @@ class Device:
 
     # --- messages
 
-    def send(self, room: RoomUri, text: str) -> MessageId:
-        """``text`` is durable in the outbox. Raises as ``Outbox.send``."""
-        message_id, item = self._outbox.send(room, text)
+    def say(self, message: MimiContent) -> MessageId:
+        """``message`` is durable in the outbox; what it is about is shown as it leaves it."""
+        message_id, item = self._outbox.say(message)
+        self.events += changed_by(self._store.timeline, message_id)
         self._queued(item)
         return message_id
+
+    def next_end_ms(self) -> TimestampMs | None:
+        """When the time of a message is over next, by this device's clock."""
+        return self._store.timeline.next_end_ms()
+
+    def expire(self) -> None:
+        """Messages whose time is over are gone, but for their sealed copies."""
+        ends_at_ms, now_ms = self.next_end_ms(), self._surroundings.clock()
+        if ends_at_ms is None or ends_at_ms > now_ms:
+            return
+        with self._store.transaction():
+            expired = self._store.timeline.expire(now_ms)
+        self.events += [MessageExpired(room, message_id) for room, message_id in expired]
+
+    def set_lifetime(self, room: RoomUri, seconds: int | None) -> None:
+        """What is sent to ``room`` from here stays so long once it is read. Raises ``RefusedError``."""
+        check_lifetime(seconds)
+        record = self._store.room(room)
+        if record is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        with self._store.transaction():
+            self._store.put_room(replace(record, lifetime_s=seconds))
 
     def mark_read(self, room: RoomUri) -> None:
         """Everything in ``room`` counts as read. Raises ``RefusedError`` ``not_found``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.ids import MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import ContactState
 
@@ -49,6 +50,20 @@ class Message:
     own: bool
     accepted_at_ms: TimestampMs | None = None
     """When the hub took it; None while it is queued."""
+    reply_to: MessageId | None = None
+    """The message that it answers, as first sent; it may not be here any more, or never have been."""
+    mentions: tuple[UserUri, ...] = ()
+    """Whom ``text`` calls ``@name@provider`` and means."""
+    reactions: tuple[Reaction, ...] = ()
+    edited: bool = False
+    deleted: bool = False
+    """By its sender: ``text`` is empty."""
+    forwarded: int = 0
+    """How often it was forwarded, as its sender says."""
+    lifetime_s: int | None = None
+    """How long it stays once it is read; the sender's own, once the hub has it."""
+    expires_at_ms: TimestampMs | None = None
+    """When it goes; None for never, or when its time has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +85,23 @@ class MessageShown:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """A message that was shown is shown otherwise now: somebody edited it, deleted it, or reacted to it."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageExpired:
+    """A message is not shown any more: its time is over."""
+
+    room: RoomUri
+    message_id: MessageId
+
+
+@dataclass(frozen=True, slots=True)
 class MessageStateChanged:
-    """One of this client's own messages has come further."""
+    """One of this client's own messages has come further; edits, deletions and reactions are messages, too."""
 
     room: RoomUri
     message_id: MessageId
@@ -118,4 +148,13 @@ class ConnectionChanged:
     reason: str | None = None
 
 
-Event = MessageShown | MessageStateChanged | ContactChanged | RoomChanged | FaultSeen | ConnectionChanged
+Event = (
+    MessageShown
+    | MessageChanged
+    | MessageExpired
+    | MessageStateChanged
+    | ContactChanged
+    | RoomChanged
+    | FaultSeen
+    | ConnectionChanged
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from nightlight.client.events import (
     Event,
     FaultSeen,
-    Message,
+    MessageChanged,
     MessageShown,
     MessageState,
     MessageStateChanged,
@@ -21,12 +21,14 @@ from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, 
 from nightlight.client.session import Entry
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
+from nightlight.client.timeline import Placed, Timeline
 from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
 from nightlight.mls.group import Application, Commit, Disposition, FatalError, Group, MlsError, disposition
 from nightlight.mls.group import Leaf as MlsLeaf
-from nightlight.protocol import content
+from nightlight.protocol import content, conversation
 from nightlight.protocol.content import MessageStatus, MimiContent
+from nightlight.protocol.conversation import Kind
 from nightlight.protocol.credential import Leaf
 from nightlight.protocol.franking import FrankedMessage, FrankingAgent, franking_tag
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
@@ -74,6 +76,7 @@ class Inbox:
         """The device's parts."""
         self._identity = identity
         self._store = store
+        self._timeline = store.timeline
         self._groups = groups
         self._trust = trust
         self._clock = surroundings.clock
@@ -142,11 +145,12 @@ class Inbox:
             raise RefusedError(ProblemName.NOT_FOUND)
         if record.read_seq == record.cursor:
             return
-        unread = self._store.unread(room)
+        unread = self._timeline.unread(room)
         with self._store.transaction():
             if self._tells(record):
                 for message_id in unread:
                     self._store.owe_receipt(room, message_id, MessageStatus.READ)
+            self._timeline.begin_lives(room, self._clock())
             self._store.put_room(replace(record, read_seq=record.cursor))
 
     def _tells(self, record: RoomRecord) -> bool:
@@ -212,37 +216,40 @@ class Inbox:
     def _take(
         self, room: RoomUri, outcome: RoomOutcome, entry: Delivery, application_data: bytes, message: MimiContent
     ) -> None:
-        """A verified message is shown, or its statuses are; a repeat, sent in two epochs, is not."""
+        """A verified message is shown, or what it changes is; a repeat, sent in two epochs, is not."""
+        own = message.sender == self._identity.user
         report = content.read_status_report(message.body)
         if report is not None:
-            if message.sender != self._identity.user:
+            if not own:
                 self._apply_report(room, report)
             return
-        own = message.sender == self._identity.user
-        text = content.text_of(message.body)
-        shown = Message(
-            room,
-            content.message_id(message.sender, room, application_data),
-            message.sender,
-            text or "",
-            MessageState.SENT if own else MessageState.RECEIVED,
-            own,
-            TimestampMs(entry.accepted_at_ms),
-        )
-        if not self._store.add_message(shown, entry.seq, visible=text is not None):
+        message_id = content.message_id(message.sender, room, application_data)
+        said = conversation.read(message, self._timeline.before(room))
+        state = MessageState.SENT if own else MessageState.RECEIVED
+        accepted_at_ms = TimestampMs(entry.accepted_at_ms)
+        placed = Placed(room, message_id, message.sender, own, state, entry.seq, accepted_at_ms)
+        if not self._timeline.add(placed, said, self._clock()):
             return
-        evidence = Evidence(application_data, entry.frank, TimestampMs(entry.accepted_at_ms))
-        self._store.keep_evidence(shown.message_id, room, evidence)
-        if text is None:
-            return
-        if not own and self._tells(outcome.record):
-            self._store.owe_receipt(room, shown.message_id, MessageStatus.DELIVERED)
-        self._outcome.events.append(MessageShown(shown))
+        self._store.keep_evidence(message_id, room, Evidence(application_data, entry.frank, accepted_at_ms))
+        if (
+            self._tell(message_id, said.target)
+            and said.kind is Kind.MESSAGE
+            and not own
+            and self._tells(outcome.record)
+        ):
+            self._store.owe_receipt(room, message_id, MessageStatus.DELIVERED)
+
+    def _tell(self, message_id: MessageId, target: MessageId | None) -> bool:
+        """The application hears of the message, or of the one that it changes; False when that is not shown."""
+        shown = self._timeline.message(target or message_id)
+        if shown is not None:
+            self._outcome.events.append(MessageShown(shown) if target is None else MessageChanged(shown))
+        return shown is not None
 
     def _apply_report(self, room: RoomUri, report: tuple[tuple[MessageId, MessageStatus], ...]) -> None:
         for message_id, status in report:
             state = _STATES.get(status)
-            if state is not None and self._store.advance_message(room, message_id, state, _EARLIER[state]):
+            if state is not None and self._timeline.advance(room, message_id, state, _EARLIER[state]):
                 self._outcome.events.append(MessageStateChanged(room, message_id, state))
 
     def _check_time(self, room: RoomUri, outcome: RoomOutcome, accepted_at_ms: TimestampMs) -> None:
@@ -273,13 +280,11 @@ class Inbox:
         accepted_at_ms = TimestampMs(entry.accepted_at_ms)
         if not _is_late(outcome, entry):
             self._check_time(room, outcome, accepted_at_ms)
-        self._store.accept_message(message_id, entry.seq, accepted_at_ms)
-        message = self._store.message(message_id)
-        if message is not None:
-            self._outcome.events += [
-                MessageShown(message),
-                MessageStateChanged(room, message_id, MessageState.SENT),
-            ]
+        self._timeline.accept(message_id, entry.seq, accepted_at_ms, self._clock())
+        placed = self._timeline.placed(message_id)
+        if placed is not None:
+            self._tell(message_id, placed.target)
+            self._outcome.events.append(MessageStateChanged(room, message_id, MessageState.SENT))
         FrankedMessage(
             application_data, franking_tag(application_data), entry.frank, self._identity.user, room, accepted_at_ms
         ).verify(outcome.record.franking_key)
@@ -323,7 +328,7 @@ class Inbox:
             group = self._groups.join(entry.payload)
             agent = self._check_welcome(room, group, entry)
             self._groups.put(room, group)
-            outcome.record = RoomRecord(room, Standing.JOINED, entry.seq, group.epoch, agent.key, ())
+            outcome.record = replace(outcome.record, cursor=entry.seq, franking_key=agent.key, members=())
             self._entered(room, outcome, group)
             crash_point("join.before_store")
 
@@ -375,10 +380,11 @@ class Inbox:
             self._store.dequeue(item.submission_id)
             outcome.settled.append(item.submission_id)
             if item.message_id is not None:
-                self._store.fail_message(item.message_id, ProblemName.NOT_FOUND)
+                self._timeline.fail(item.message_id, ProblemName.NOT_FOUND)
                 self._outcome.events.append(
                     MessageStateChanged(room, item.message_id, MessageState.FAILED, ProblemName.NOT_FOUND.value)
                 )
+                self._outcome.events += changed_by(self._timeline, item.message_id)
         self._store.forget_receipts(room)
         outcome.record = replace(outcome.record, standing=standing)
         self._outcome.events.append(RoomChanged(room, outcome.record.members, joined=False))
@@ -387,6 +393,13 @@ class Inbox:
         fault = FaultSeen(room, check, HUB if check in _HUBS_FAULT else culprit, self._clock())
         self._store.add_fault(fault)
         self._outcome.events.append(fault)
+
+
+def changed_by(timeline: Timeline, message_id: MessageId) -> list[Event]:
+    """What to tell of the message that ``message_id`` edits, deletes or reacts to, if it does and that one is shown."""
+    placed = timeline.placed(message_id)
+    shown = None if placed is None or placed.target is None else timeline.message(placed.target)
+    return [] if shown is None else [MessageChanged(shown)]
 
 
 def _is_late(outcome: RoomOutcome, entry: Accepted) -> bool:

@@ -6,22 +6,21 @@ from dataclasses import replace
 
 import msgspec
 
-from nightlight.client.events import Message, MessageState
+from nightlight.client.events import MessageState
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
-from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem, Standing
+from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
+from nightlight.client.timeline import Placed
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.group import read_key_package
-from nightlight.protocol import content
-from nightlight.protocol.content import SALT_BYTES
+from nightlight.protocol import content, conversation
+from nightlight.protocol.content import SALT_BYTES, MimiContent
 from nightlight.protocol.credential import LeafCredential
 from nightlight.protocol.franking import franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, user_of
 
-MAX_TEXT_BYTES = 32_000
-"""So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message."""
 RECEIPTS_IN_ONE = 200
 
 
@@ -47,26 +46,19 @@ class Outbox:
     def _new_id(self) -> SubmissionId:
         return submission_id(self._clock(), self._random(10))
 
-    def send(self, room: RoomUri, text: str) -> tuple[MessageId, OutboxItem]:
-        """``text`` is durable at the end of the outbox. Raises ``RefusedError`` (``not_found``, ``too_large``)."""
-        self._check_open(room)
-        if len(text.encode()) > MAX_TEXT_BYTES:
-            raise RefusedError(ProblemName.TOO_LARGE)
-        user = self._identity.user
-        encoded = content.encode(content.text_message(self._random(SALT_BYTES), user, room, text))
+    def say(self, message: MimiContent) -> tuple[MessageId, OutboxItem]:
+        """``message``, by this person and for an open room, is durable at the end of the outbox, and shown."""
+        user, room = self._identity.user, message.room
+        encoded = content.encode(message)
         message_id = content.message_id(user, room, encoded)
+        timeline = self._store.timeline
         with self._groups.transaction():
-            self._store.add_message(Message(room, message_id, user, text, MessageState.QUEUED, own=True), None)
+            said = conversation.read(message, timeline.before(room))
+            timeline.add(Placed(room, message_id, user, own=True, state=MessageState.QUEUED), said, self._clock())
             item = self._enqueue(room, ItemKind.MESSAGE, encoded, message_id)
             crash_point("send.before_store")
         crash_point("send.after_store")
         return message_id, item
-
-    def _check_open(self, room: RoomUri) -> None:
-        """Raises ``RefusedError`` ``not_found``: this device is not in the room."""
-        record = self._store.room(room)
-        if record is None or record.standing not in {Standing.JOINED, Standing.CREATED}:
-            raise RefusedError(ProblemName.NOT_FOUND)
 
     def report_receipts(self, room: RoomUri) -> OutboxItem | None:
         """What the senders in ``room`` are owed is a durable status message at the end of the outbox."""
@@ -81,7 +73,9 @@ class Outbox:
 
     def commit(self, room: RoomUri, intent: Intent) -> OutboxItem:
         """``intent`` is at the end of the outbox. Inside a transaction. Raises ``RefusedError`` ``not_found``."""
-        self._check_open(room)
+        record = self._store.room(room)
+        if record is None or not record.is_open:
+            raise RefusedError(ProblemName.NOT_FOUND)
         item = OutboxItem(self._new_id(), room, ItemKind.COMMIT, msgspec.msgpack.encode(intent))
         self._store.enqueue(item)
         return item
@@ -112,7 +106,7 @@ class Outbox:
         with self._groups.transaction():
             self._store.dequeue(wanted)
             if item.message_id is not None:
-                self._store.fail_message(item.message_id, problem)
+                self._store.timeline.fail(item.message_id, problem)
             if item.kind is ItemKind.COMMIT:
                 self._undo_commit(item.room)
         return item

@@ -52,7 +52,10 @@ class Intent(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RoomRecord:
-    """One room. ``cursor``: the log is processed up to here; ``read_seq``: the person has read up to here."""
+    """One room. ``cursor``: the log is processed up to here; ``read_seq``: the person has read up to here.
+
+    ``lifetime_s``: what this device sends there stays so long once it is read; None for ever.
+    """
 
     room: RoomUri
     standing: Standing
@@ -62,6 +65,12 @@ class RoomRecord:
     members: tuple[UserUri, ...]
     read_seq: int = 0
     accepted_at_ms: TimestampMs = field(default=TimestampMs(0))
+    lifetime_s: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this device can write there."""
+        return self.standing in {Standing.CREATED, Standing.JOINED}
 
 
 @dataclass(frozen=True, slots=True)

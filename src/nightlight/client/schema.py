@@ -84,4 +84,27 @@ MIGRATIONS: tuple[str, ...] = (
         culprit TEXT NOT NULL               -- device or user URI, or "hub"
     );
     """,
+    """
+    -- A message may be about another: an edit, a deletion, a reaction. All of them have rows; none is shown by itself.
+    ALTER TABLE messages ADD COLUMN kind TEXT NOT NULL DEFAULT 'message';   -- conversation.Kind
+    ALTER TABLE messages ADD COLUMN target BLOB;            -- the message it is about, as first sent
+    ALTER TABLE messages ADD COLUMN details BLOB;           -- what it says beside its text; NULL when that is gone
+    ALTER TABLE messages ADD COLUMN lifetime_s INTEGER;     -- how long it stays once it is read
+    ALTER TABLE messages ADD COLUMN expires_at_ms INTEGER;  -- when it goes; NULL when that is not known, or it has gone
+
+    DROP INDEX messages_in_order;
+    CREATE INDEX messages_shown ON messages (room, seq, position) WHERE kind = 'message' AND body IS NOT NULL;
+    CREATE INDEX messages_about ON messages (target, seq, position) WHERE target IS NOT NULL;
+    CREATE INDEX messages_by_end ON messages (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+
+    CREATE VIEW shown AS
+        SELECT message_id, room, sender, own, body, details, state, accepted_at_ms, lifetime_s, expires_at_ms,
+            seq, position
+        FROM messages WHERE kind = 'message' AND body IS NOT NULL;
+    CREATE VIEW changes AS
+        SELECT target, sender, kind, body, details, message_id, seq, position
+        FROM messages WHERE target IS NOT NULL AND body IS NOT NULL AND state <> 'failed';
+
+    ALTER TABLE rooms ADD COLUMN lifetime_s INTEGER;        -- of what this device sends there; NULL for ever
+    """,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from nightlight.client.author import Author
 from nightlight.client.connection import Connection
 from nightlight.client.events import (
     ConnectionChanged,
@@ -16,6 +17,8 @@ from nightlight.client.events import (
     Event,
     FaultSeen,
     Message,
+    MessageChanged,
+    MessageExpired,
     MessageShown,
     MessageState,
     MessageStateChanged,
@@ -30,6 +33,8 @@ from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport, Transport
 from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, UnavailableError
 from nightlight.protocol.codec import MAX_U64
+from nightlight.protocol.content import MimiContent
+from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
@@ -43,17 +48,17 @@ __all__ = [
     "Event",
     "FaultSeen",
     "Message",
+    "MessageChanged",
+    "MessageExpired",
     "MessageShown",
     "MessageState",
     "MessageStateChanged",
+    "Reaction",
     "RoomChanged",
     "RoomSummary",
     "StoreError",
     "Surroundings",
 ]
-
-_OPEN = frozenset({Standing.CREATED, Standing.JOINED})
-"""Rooms that can be written to."""
 
 
 class Client:
@@ -74,6 +79,7 @@ class Client:
         self._hub = Hub(identity, transport, surroundings.clock)
         self._connection = Connection(store, self._hub, surroundings)
         self._housekeeping = self._connection.housekeeping
+        self._author = Author(identity.user, store, surroundings.random)
         self._making_room = asyncio.Lock()
 
     @staticmethod
@@ -207,7 +213,7 @@ class Client:
         """The room of this person and ``user`` alone: the one that exists, or a new one, as ``create_room``."""
         async with self._making_room:
             wanted = tuple(sorted({self.user, user}))
-            known = [record for record in self._store.rooms() if record.members == wanted and record.standing in _OPEN]
+            known = [record for record in self._store.rooms() if record.members == wanted and record.is_open]
             if not known:
                 return await self._create_room([user])
             found = min(known, key=lambda record: (record.standing is Standing.CREATED, record.room))
@@ -262,38 +268,98 @@ class Client:
 
     def rooms(self) -> list[RoomSummary]:
         """The rooms that this device can write to, the one with the newest message first."""
-        summaries = [self._summary(record) for record in self._store.rooms() if record.standing in _OPEN]
+        self._expire()
+        summaries = [self._summary(record) for record in self._store.rooms() if record.is_open]
         return sorted(summaries, key=_age)
 
     def _summary(self, record: RoomRecord) -> RoomSummary:
-        newest = self._store.messages(record.room, 1)
-        unread = len(self._store.unread(record.room))
+        newest = self._store.timeline.messages(record.room, 1)
+        unread = len(self._store.timeline.unread(record.room))
         return RoomSummary(record.room, record.members, unread, newest[0] if newest else None)
 
     # --- messages
 
-    async def send(self, room: RoomUri, text: str) -> MessageId:
-        """``text`` is durable in the outbox and goes out in order.
+    async def send(
+        self, room: RoomUri, text: str, *, reply_to: MessageId | None = None, lifetime_s: int | None = None
+    ) -> MessageId:
+        """``text`` is durable in the outbox and goes out in order; ``@name@provider`` in it mentions that member.
 
-        Raises ``RefusedError``: ``not_found`` (not in the room), ``too_large`` (more than 32,000 bytes).
+        ``reply_to``: a message of this room. ``lifetime_s``: it goes so long after it is read, 5 seconds to a year;
+        without it, the room's. Raises ``RefusedError``: ``not_found`` (not in the room; no such message), ``too_large``
+        (more than 32,000 bytes), ``malformed`` (not a lifetime).
         """
-        message_id = self._connection.device.send(room, text)
+        return self._say(self._author.text(room, text, reply_to=reply_to, lifetime_s=lifetime_s))
+
+    async def edit(self, message_id: MessageId, text: str) -> MessageId:
+        """Our own message says ``text`` instead, and that it was edited.
+
+        Raises ``RefusedError``: ``not_found`` (not shown), ``not_allowed`` (somebody else's), ``too_large``.
+        """
+        return self._say(self._author.edit(message_id, text))
+
+    async def delete(self, message_id: MessageId) -> MessageId:
+        """Our own message is deleted for everyone; that there was one stays to be seen. Raises as ``edit``."""
+        return self._say(self._author.deletion(message_id))
+
+    async def react(self, message_id: MessageId, text: str) -> MessageId | None:
+        """``text``, an emoji as a rule, stands by the message; None if it did already.
+
+        Raises ``RefusedError``: ``not_found``, ``malformed`` (not 1 to 64 bytes without spaces), ``too_many``.
+        """
+        reaction = self._author.reaction(message_id, text)
+        return None if reaction is None else self._say(reaction)
+
+    async def unreact(self, message_id: MessageId, text: str) -> MessageId | None:
+        """Our reaction ``text`` is taken back; None if there was none. Raises ``RefusedError`` ``not_found``."""
+        taken_back = self._author.reaction_taken_back(message_id, text)
+        return None if taken_back is None else self._say(taken_back)
+
+    async def forward(self, message_id: MessageId, rooms: Sequence[RoomUri]) -> list[MessageId]:
+        """What the message says now is sent to ``rooms``, five at most, with a count of how often it was forwarded.
+
+        Raises ``RefusedError``: ``not_found``, ``too_many`` (rooms); then nothing is sent.
+        """
+        return [self._say(message) for message in self._author.forward(message_id, rooms)]
+
+    def _say(self, message: MimiContent) -> MessageId:
+        message_id = self._connection.device.say(message)
         self._connection.wake()
         return message_id
 
+    async def set_lifetime(self, room: RoomUri, seconds: int | None) -> None:
+        """What this device sends to ``room`` from now on goes so long after it is read; None: it stays.
+
+        Raises ``RefusedError``: ``not_found``, ``malformed`` (not 5 seconds to a year).
+        """
+        self._connection.device.set_lifetime(room, seconds)
+
     async def wait_sent(self, message_id: MessageId) -> None:
         """The hub took the message. Raises ``RefusedError`` when it was refused for good, or is not there."""
-        message = self._store.message(message_id)
+        message = self._store.timeline.placed(message_id)
         if message is None:
             raise RefusedError(ProblemName.NOT_FOUND)
         if message.state is MessageState.FAILED:
-            raise RefusedError(self._store.problem_of(message_id) or ProblemName.INTERNAL)
+            raise RefusedError(self._store.timeline.problem_of(message_id) or ProblemName.INTERNAL)
         if message.state is MessageState.QUEUED:
             await self._connection.watchers.outcome(self._connection.watchers.expect(message_id))
 
     def messages(self, room: RoomUri, *, limit: int, before: MessageId | None = None) -> list[Message]:
         """The newest ``limit`` messages (before one, if given), oldest first; own queued ones last."""
-        return self._store.messages(room, limit, before)
+        self._expire()
+        return self._store.timeline.messages(room, limit, before)
+
+    def message(self, message_id: MessageId) -> Message | None:
+        """The message as it is shown now, if it is: what a reply answers, for example."""
+        self._expire()
+        return self._store.timeline.message(message_id)
+
+    def versions(self, message_id: MessageId) -> list[MessageId]:
+        """The message and its edits, in order: each has its ``evidence``, whatever is shown now."""
+        return self._store.timeline.versions(message_id)
+
+    def _expire(self) -> None:
+        self._connection.device.expire()
+        self._connection.wake()
 
     async def mark_read(self, room: RoomUri) -> None:
         """Everything in ``room`` counts as read; its senders are told if receipts are on."""
@@ -313,7 +379,7 @@ class Client:
         That the frank is for exactly this content, only the hub can tell; it does so for a report. Raises
         ``VerificationError``, ``RemoteProtocolError``; ``RefusedError`` (``not_found``) if the message is not kept.
         """
-        message, evidence = self._store.message(message_id), self._store.evidence(message_id)
+        message, evidence = self._store.timeline.placed(message_id), self._store.evidence(message_id)
         if message is None or evidence is None:
             raise RefusedError(ProblemName.NOT_FOUND)
         room = self._store.room(message.room)

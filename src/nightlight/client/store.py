@@ -15,10 +15,11 @@ import apsw
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from nightlight.client.events import FaultSeen, Message, MessageState
+from nightlight.client.events import FaultSeen
 from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
 from nightlight.client.schema import MIGRATIONS
-from nightlight.errors import NightlightError, ProblemName
+from nightlight.client.timeline import Row, Timeline
+from nightlight.errors import NightlightError
 from nightlight.protocol.content import MessageStatus
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
@@ -27,12 +28,9 @@ from nightlight.protocol.messages import Contact, ContactState
 STORE_KEY_BYTES = 32
 EVIDENCE_WINDOW_MS = 60 * 86_400_000
 KEPT_FAULTS = 1_000
-UNPLACED = 2**62
-"""The place in the log of a message that is queued: after all others."""
 _NONCE_BYTES = 12
 _CHECKPOINT_PAGES = 256
 
-Row = tuple[Any, ...]
 Write = tuple[bytes, bytes | None]
 T = TypeVar("T")
 
@@ -73,6 +71,8 @@ class Store:
         self._connection = connection
         self._random = random
         self._sealing: AESGCM | None = None
+        self.timeline = Timeline(self._rows, self._write)
+        """What was said."""
 
     @staticmethod
     def create(path: Path, key: bytes, random: Callable[[int], bytes]) -> Store:
@@ -201,7 +201,7 @@ class Store:
     def put_room(self, record: RoomRecord) -> None:
         """The room is as ``record`` says."""
         self._write(
-            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.room,
                 record.standing.value,
@@ -211,6 +211,7 @@ class Store:
                 json.dumps(record.members),
                 record.read_seq,
                 record.accepted_at_ms,
+                record.lifetime_s,
             ),
         )
 
@@ -222,81 +223,6 @@ class Store:
     def rooms(self) -> list[RoomRecord]:
         """Every room this device is or was in."""
         return [_room(row) for row in self._rows("SELECT * FROM rooms")]
-
-    # --- messages
-
-    def add_message(self, message: Message, seq: int | None, *, visible: bool = True) -> bool:
-        """The message is stored; False when it was already. Not ``visible``: nothing in it can be shown."""
-        return bool(
-            self._write(
-                "INSERT OR IGNORE INTO messages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    message.message_id,
-                    message.room,
-                    UNPLACED if seq is None else seq,
-                    message.sender,
-                    message.own,
-                    message.text if visible else None,
-                    message.state.value,
-                    message.accepted_at_ms,
-                ),
-            )
-        )
-
-    def accept_message(self, message_id: MessageId, seq: int, accepted_at_ms: int) -> None:
-        """The hub took our queued message at ``seq``."""
-        self._write(
-            "UPDATE messages SET seq = ?, accepted_at_ms = ?, state = ? WHERE message_id = ?",
-            (seq, accepted_at_ms, MessageState.SENT.value, message_id),
-        )
-
-    def advance_message(
-        self, room: RoomUri, message_id: MessageId, state: MessageState, earlier: Sequence[MessageState]
-    ) -> bool:
-        """Our own message in ``room`` is in ``state`` if it was in an ``earlier`` one; whether that changed it."""
-        return bool(
-            self._write(
-                "UPDATE messages SET state = ? WHERE message_id = ? AND room = ? AND own"
-                " AND state IN (SELECT value FROM json_each(?))",
-                (state.value, message_id, room, json.dumps(earlier)),
-            )
-        )
-
-    def fail_message(self, message_id: MessageId, problem: ProblemName) -> None:
-        """Our queued message was refused for good."""
-        self._write(
-            "UPDATE messages SET state = ?, problem = ? WHERE message_id = ?",
-            (MessageState.FAILED.value, problem.value, message_id),
-        )
-
-    def problem_of(self, message_id: MessageId) -> ProblemName | None:
-        """Why our message failed, if it did."""
-        row = self._row("SELECT problem FROM messages WHERE message_id = ?", (message_id,))
-        return ProblemName(row[0]) if row and row[0] else None
-
-    def message(self, message_id: MessageId) -> Message | None:
-        """The message, if it is stored."""
-        row = self._row("SELECT * FROM messages WHERE message_id = ?", (message_id,))
-        return None if row is None else _message(row)
-
-    def messages(self, room: RoomUri, limit: int, before: MessageId | None = None) -> list[Message]:
-        """The newest ``limit`` messages, before one if given, oldest first; queued ones last."""
-        rows = self._rows(
-            "SELECT * FROM messages WHERE room = ?1 AND body IS NOT NULL AND (?2 IS NULL OR (seq, position) <"
-            " (SELECT seq, position FROM messages WHERE message_id = ?2))"
-            " ORDER BY seq DESC, position DESC LIMIT ?3",
-            (room, before, limit),
-        )
-        return [_message(row) for row in reversed(rows)]
-
-    def unread(self, room: RoomUri) -> list[MessageId]:
-        """Other people's messages after the place up to which this person has read, in order."""
-        rows = self._rows(
-            "SELECT message_id FROM messages JOIN rooms USING (room)"
-            " WHERE room = ? AND seq > read_seq AND NOT own AND body IS NOT NULL ORDER BY seq",
-            (room,),
-        )
-        return [MessageId(row[0]) for row in rows]
 
     # --- evidence
 
@@ -456,15 +382,8 @@ class Store:
 
 
 def _room(row: Row) -> RoomRecord:
-    room, standing, cursor, epoch, franking_key, members, read_seq, accepted_at_ms = row
-    return RoomRecord(
-        room, Standing(standing), cursor, epoch, franking_key, tuple(json.loads(members)), read_seq, accepted_at_ms
-    )
-
-
-def _message(row: Row) -> Message:
-    _, message_id, room, _, sender, own, body, state, accepted_at_ms, _ = row
-    return Message(room, MessageId(message_id), sender, body or "", MessageState(state), bool(own), accepted_at_ms)
+    room, standing, cursor, epoch, franking_key, members, *rest = row
+    return RoomRecord(room, Standing(standing), cursor, epoch, franking_key, tuple(json.loads(members)), *rest)
 
 
 def _item(row: Row) -> OutboxItem:

@@ -7,7 +7,7 @@ Content.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -17,16 +17,18 @@ from nightlight.protocol import cbor
 from nightlight.protocol.codec import u16
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri, parse_room_uri, parse_user_uri
 from nightlight.protocol.part import (
+    TEXT_MARKDOWN,
     TEXT_PLAIN,
-    TEXT_TYPES,
     Disposition,
     MultiPart,
+    NullPart,
     Part,
     PartSemantics,
     SinglePart,
     part_value,
     read_body,
 )
+from nightlight.protocol.words import Words, from_markdown, to_markdown
 
 SALT_BYTES = 16
 MESSAGE_ID_BYTES = 32
@@ -34,6 +36,8 @@ MESSAGE_STATUS = "application/mimi-message-status"
 
 SENDER_EXTENSION = 1
 ROOM_EXTENSION = 2
+FORWARDED_EXTENSION = "forwarded"
+"""How often a message was forwarded, as its sender says. Ours: the standard has none."""
 
 MAX_TOPIC_BYTES = 4096
 MAX_EXTENSION_DEPTH = 4
@@ -206,20 +210,59 @@ def _extensions(sender: UserUri, room: RoomUri) -> dict[int | str, Any]:
     return {SENDER_EXTENSION: sender, ROOM_EXTENSION: room}
 
 
-def text_message(salt: bytes, sender: UserUri, room: RoomUri, text: str) -> MimiContent:
-    """A message of plain text. ``salt``: 16 fresh random bytes."""
-    return MimiContent(salt=salt, extensions=_extensions(sender, room), body=SinglePart(TEXT_PLAIN, text.encode()))
+def text_message(  # noqa: PLR0913 - all that a message may be
+    salt: bytes,
+    sender: UserUri,
+    room: RoomUri,
+    text: str,
+    *,
+    mentions: Collection[UserUri] = (),
+    in_reply_to: MessageId | None = None,
+    replaces: MessageId | None = None,
+    expires: Expiry | None = None,
+    forwarded: int = 0,
+) -> MimiContent:
+    """A message that says ``text``, in which ``@name@provider`` mentions those of ``mentions``.
+
+    ``salt``: 16 fresh random bytes. ``replaces``: it is an edit of that message. ``forwarded``: how often, 0 for not.
+    """
+    extensions = _extensions(sender, room)
+    if forwarded:
+        extensions[FORWARDED_EXTENSION] = forwarded
+    markdown = to_markdown(text, mentions)
+    body = SinglePart(TEXT_PLAIN, text.encode()) if markdown is None else SinglePart(TEXT_MARKDOWN, markdown.encode())
+    return MimiContent(salt, extensions, body, replaces=replaces, expires=expires, in_reply_to=in_reply_to)
 
 
-def text_of(part: Part) -> str | None:
+def deletion(salt: bytes, sender: UserUri, room: RoomUri, deleted: MessageId) -> MimiContent:
+    """A message that deletes ``deleted``, which ``sender`` sent. ``salt``: 16 fresh random bytes."""
+    return MimiContent(salt, _extensions(sender, room), NullPart(), replaces=deleted)
+
+
+def reaction(salt: bytes, sender: UserUri, room: RoomUri, to: MessageId, text: str) -> MimiContent:
+    """A message that reacts to ``to`` with ``text``, an emoji as a rule. ``salt``: 16 fresh random bytes."""
+    body = SinglePart(TEXT_PLAIN, text.encode(), disposition=Disposition.REACTION)
+    return MimiContent(salt, _extensions(sender, room), body, in_reply_to=to)
+
+
+def reaction_taken_back(salt: bytes, sender: UserUri, room: RoomUri, to: MessageId, reacted: MessageId) -> MimiContent:
+    """A message that takes back ``reacted``, a reaction to ``to``. ``salt``: 16 fresh random bytes."""
+    body = NullPart(disposition=Disposition.REACTION)
+    return MimiContent(salt, _extensions(sender, room), body, replaces=reacted, in_reply_to=to)
+
+
+def words_of(part: Part) -> Words | None:
     """What ``part`` says in text that we can show, or None; of parts to choose from, the first that we can show."""
     match part:
-        case SinglePart(content_type, content) if content_type in TEXT_TYPES:
-            return content.decode()
+        case SinglePart(content_type, content) if content_type == TEXT_PLAIN:
+            return Words(content.decode())
+        case SinglePart(content_type, content) if content_type == TEXT_MARKDOWN:
+            return from_markdown(content.decode())
         case MultiPart(semantics, parts):
-            texts = [text for text in map(text_of, parts) if text is not None]
-            shown = texts[:1] if semantics is PartSemantics.CHOOSE_ONE else texts
-            return "\n".join(shown) if shown else None
+            found = [words for words in map(words_of, parts) if words is not None]
+            shown = found[:1] if semantics is PartSemantics.CHOOSE_ONE else found
+            mentions = dict.fromkeys(user for words in shown for user in words.mentions)
+            return Words("\n".join(words.text for words in shown), tuple(mentions)) if shown else None
     return None
 
 

@@ -2,10 +2,9 @@
 
 import type { ContactState } from '../bodies.ts';
 import type { ProblemName } from '../errors.ts';
-import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import type { MessageKey, RoomUri, TimestampMs, UserUri } from '../ids.ts';
 
-/** A message id in hexadecimal, 64 digits. */
-export type MessageKey = string;
+export type { MessageKey } from '../ids.ts';
 
 /**
  * How far a message has come; a state is only ever followed by a later one in this list.

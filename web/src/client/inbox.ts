@@ -217,7 +217,7 @@ export class Inbox {
       room,
       messageId,
       sender,
-      text: content.textOf(message.body),
+      text: content.wordsOf(message.body)?.text ?? null,
       state: own ? 'sent' : 'received',
       own,
       acceptedAtMs: entry.acceptedAtMs as TimestampMs,
