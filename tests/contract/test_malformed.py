@@ -12,6 +12,7 @@ from litestar.routes import HTTPRoute
 from structlog.testing import capture_logs
 
 from nightlight.errors import PROBLEMS, ProblemName
+from nightlight.server.http.web_app import BUILT
 from tests.contract.conftest import Hub
 from tests.contract.device import Line
 from tests.contract.test_accounts import problem
@@ -99,6 +100,12 @@ def offered(hub: Hub) -> dict[str, set[str]]:
     }
 
 
+def hidden(hub: Hub) -> set[str]:
+    """The paths that the running application answers and does not document."""
+    routes = hub.application.http.routes
+    return {route.path_format for route in routes if isinstance(route, HTTPRoute)} - offered(hub).keys()
+
+
 def spoiled(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """``body`` with each field missing, or holding what it must not; and with one too many."""
     yield body | {"more": 1}
@@ -131,6 +138,38 @@ def check(response: httpx.Response, *names: ProblemName) -> None:
 def test_every_endpoint_has_its_row_here(hub: Hub) -> None:
     rows = {(verb, path_of(path)) for verb, path in [*BODIES, *QUERIES, *WITHOUT_INPUT]}
     assert {(verb, path_of(path)) for path, verbs in offered(hub).items() for verb in verbs} == rows
+
+
+async def test_what_is_not_documented_is_the_web_app_and_the_document(hub: Hub) -> None:
+    app = {f"/{path.relative_to(BUILT).as_posix()}" for path in BUILT.rglob("*") if path.is_file()}
+    document = {"/schema", "/schema/openapi.json", "/schema/{path}"}
+    assert hidden(hub) == document | ({"/"} | app - {"/index.html"} if app else set())
+
+
+async def test_what_is_not_documented_takes_get_alone_and_whatever_its_headers_say(hub: Hub, mira: Line) -> None:
+    paths = sorted(hidden(hub) - {"/schema", "/schema/{path}"})
+    for path in paths:
+        for verb in set(VERBS) - {"GET", "OPTIONS", "CONNECT"}:
+            response = await mira.raw(verb, path)
+            if verb == "HEAD":
+                assert response.status_code == 405
+            else:
+                check(response, ProblemName.MALFORMED if verb == "BREW" else ProblemName.METHOD_NOT_ALLOWED)
+        for name in ("host", "accept", "accept-encoding", "if-none-match", "range", "cookie", "origin"):
+            for value in ("", ",", "?" * 1_000, "\xff", "gzip;q=x", '"'):
+                response = await mira.http.get(path, headers=[(name.encode(), value.encode("latin-1"))])
+                if response.status_code not in {200, 304, 421}:
+                    check(response, ProblemName.MALFORMED)
+    for path in (
+        "/schema",
+        "/schema/",
+        "/schema/nothing",
+        "/schema/swagger",
+        "/schema/openapi.json/x",
+        "/assets",
+        "/assets/nothing.js",
+    ):
+        check(await mira.raw("GET", path), ProblemName.NOT_FOUND)
 
 
 async def test_a_verb_that_is_not_offered_is_refused_on_every_path(hub: Hub, mira: Line) -> None:

@@ -21,7 +21,6 @@ import structlog
 import uvicorn
 import uvloop
 from litestar import Litestar
-from litestar.openapi import OpenAPIConfig
 
 from nightlight.errors import ProblemName, UnavailableError
 from nightlight.mls.signing import SigningKey
@@ -37,7 +36,7 @@ from nightlight.server.http.client_address import limit_arrivals
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import render
-from nightlight.server.http.public_api import public_api
+from nightlight.server.http.public_api import interface_document, public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, refuse
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
@@ -197,7 +196,7 @@ def compose(
             *([] if app is None else [app]),
         ],
         exception_handlers={Exception: render},
-        openapi_config=OpenAPIConfig(title="Nightlight", version="1"),
+        openapi_config=interface_document(),
         request_max_body_size=settings.body_bytes_max,
         logging_config=None,
         lifespan=[lifespan],
