@@ -63,13 +63,13 @@ def submission_id(at_ms: int | None = None) -> bytes:
 class Device:
     """The first device of an invented person."""
 
-    def __init__(self, user: UserUri, name: str = "phone") -> None:
-        """Keys are made; no server knows of them."""
+    def __init__(self, user: UserUri, name: str = "phone", member: Member | None = None) -> None:
+        """Keys are made; no server knows of them. ``member``: its part in MLS, fresh unless given."""
         self.user = user
         self.device: DeviceUri = device_uri(user, name)
         self.account = SigningKey.generate()
         self.session = SigningKey.generate()
-        self.member = Member.create()
+        self.member = member or Member.create()
         entry = credential.Device(self.device, self.member.signature_key)
         expires_at_ms = TimestampMs(time.time_ns() // 1_000_000 + 20 * DAY_S * 1000)
         self.device_list = credential.first_device_list(user, self.account.public_key, entry, expires_at_ms)

@@ -16,6 +16,9 @@ CUT: Final = "cut"
 """In what a deed returns: the connection breaks here."""
 Deed = Callable[[bytes], Sequence[bytes | Literal["cut"]]]
 """What becomes of one frame or one request: the bytes to pass on, in order."""
+Lie = Callable[[str, bytes], bytes]
+"""What arrives in place of an HTTP answer: its path and body in, a body out."""
+_OF_ONE_CONNECTION = {b"connection", b"content-encoding", b"content-length", b"date", b"server", b"transfer-encoding"}
 Scope = dict[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[dict[str, Any]], Any]
@@ -95,6 +98,7 @@ class Relay:
     def reset(self) -> None:
         """Everything arrives, once."""
         self.requests: Deed = faithful
+        self.answers: Lie = lambda _path, body: body
         self.to_server: Deed = faithful
         self.to_client: Deed = faithful
         self.reading = asyncio.Event()
@@ -119,7 +123,7 @@ class Relay:
             part = await receive()
             body, more = body + part.get("body", b""), part.get("more_body", False)
         target = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
-        headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"content-length"}]
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         answer: httpx.Response | None = None  # the first: nobody waits for the answer to a copy
         async with httpx.AsyncClient(base_url=self.upstream) as http:
             for item in self.requests(body):
@@ -130,11 +134,10 @@ class Relay:
                 heard = await http.request(scope["method"], target, headers=headers, content=item)
                 answer = answer or heard
         assert answer is not None
-        passed = [
-            (name, value) for name, value in answer.headers.raw if name.lower() in {b"content-type", b"retry-after"}
-        ]
+        passed = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_ONE_CONNECTION]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": passed})
-        await send({"type": "http.response.body", "body": answer.content})
+        content = self.answers(scope["path"], answer.content)
+        await send({"type": "http.response.body", "body": content})
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from nightlight.protocol.ids import RoomUri, UserUri, provider_of
 from tests.support.people import LOOK_EVERY_S, PATIENCE_S
+from tests.support.relay import Relay
 from tests.support.server import ServerProcess
 
 BUILT = Path(__file__).parents[2] / "src" / "nightlight" / "server" / "web"
@@ -124,7 +125,7 @@ def sdk_file() -> str:
     return path.name
 
 
-async def visitor(browser: Browser, server: ServerProcess, user: UserUri) -> Person:
+async def visitor(browser: Browser, server: ServerProcess | Relay, user: UserUri) -> Person:
     """A fresh profile at the app of ``user``, with the SDK at hand; nobody is registered."""
     app = provider_of(user).split(".")[0]
     address = f"http://{app}.localhost:{urlsplit(server.url).port}/"
@@ -135,7 +136,7 @@ async def visitor(browser: Browser, server: ServerProcess, user: UserUri) -> Per
     return person
 
 
-async def newcomer(browser: Browser, server: ServerProcess, user: UserUri) -> Person:
+async def newcomer(browser: Browser, server: ServerProcess | Relay, user: UserUri) -> Person:
     """``user`` is registered in a fresh profile, and online."""
     person = await visitor(browser, server, user)
     await person.call("register", user)

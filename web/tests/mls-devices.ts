@@ -20,6 +20,7 @@ import {
   readWelcome,
 } from '../src/mls/key-package.ts';
 import { makeSuite } from '../src/mls/suite.ts';
+import { externalCommit, extensionSwap, hiddenCommit, openGroupInfo } from './forger.ts';
 import { fromHex, toHex } from './vectors.ts';
 
 interface Command {
@@ -125,6 +126,16 @@ class Device {
       case 'reload':
         this.#group = Group.open(this.#suite, this.#here.encode());
         return this.#described();
+      case 'forge_hidden_commit':
+        return toHex(await hiddenCommit(this.#here, this.#suite));
+      case 'forge_extension_swap':
+        return toHex(await extensionSwap(this.#here, this.#suite, fromHex(command.agent)));
+      case 'forge_open_group_info':
+        return toHex(await openGroupInfo(this.#here, this.#suite));
+      case 'forge_external_commit': {
+        const held = await makeKeyPackage(this.#suite, this.#owner, nowS, 30 * 86_400, false);
+        return toHex(await externalCommit(bytes, held, this.#suite));
+      }
       default:
         throw new Error(`unknown: ${command.do}`);
     }
