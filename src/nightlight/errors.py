@@ -24,6 +24,9 @@ class ProblemName(StrEnum):
     INVALID_COMMIT = "invalid_commit"
     INVALID_KEY_PACKAGE = "invalid_key_package"
     NO_KEY_PACKAGE = "no_key_package"
+    INVALID_BLOB = "invalid_blob"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     ROOM_FULL = "room_full"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
@@ -52,6 +55,9 @@ PROBLEMS: dict[ProblemName, Problem] = {
     ProblemName.STALE_DEVICE_LIST: Problem(409, "A newer device list is known."),
     ProblemName.NO_KEY_PACKAGE: Problem(409, "That person cannot be added now."),
     ProblemName.TOO_LARGE: Problem(413, "That is larger than this server takes."),
+    ProblemName.RANGE_NOT_SATISFIABLE: Problem(416, "It has no such part."),
+    ProblemName.INVALID_BLOB: Problem(422, "What was sent has another hash."),
+    ProblemName.QUOTA_EXCEEDED: Problem(422, "You have as much stored here as this server lets you."),
     ProblemName.INVALID_COMMIT: Problem(422, "The commit does not apply to this room."),
     ProblemName.INVALID_KEY_PACKAGE: Problem(422, "A key package is not usable."),
     ProblemName.ROOM_FULL: Problem(422, "The room would have too many members."),

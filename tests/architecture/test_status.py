@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CLAUSES = {f"S{number}" for number in range(1, 16)}
+BEGUN = {f"M{number}" for number in range(1, 8)}
 STATES = {"open", "part", "shown"}
 
 
@@ -26,7 +27,9 @@ class Row:
 def rows() -> list[Row]:
     """The table's rows, in order."""
     lines = (ROOT / "docs" / "status.md").read_text().splitlines()
-    cells = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.startswith("| S")]
+    cells = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if re.match(r"\| [A-Z]\d", line)
+    ]
     return [
         Row(clause, what, tuple(re.findall(r"`([^`]+)`", shown_by)), date, figure, state)
         for clause, what, shown_by, date, figure, state in cells
@@ -76,7 +79,8 @@ def test_a_page_names_tests_that_exist(page: Path) -> None:
 
 
 def test_every_clause_has_a_row() -> None:
-    assert {re.match(r"S\d+", row.clause)[0] for row in ROWS} == CLAUSES  # type: ignore[index]
+    clauses = {row.clause.partition(".")[0] for row in ROWS}
+    assert clauses - BEGUN == CLAUSES
     assert len({row.clause for row in ROWS}) == len(ROWS)
 
 

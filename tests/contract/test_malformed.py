@@ -38,6 +38,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/key-packages/claim"): {"user": MIRA},
     ("POST", "/v1/contacts/{action:str}"): {"user": MIRA},
     ("POST", "/v1/rooms"): {"room": LAKE, "group_info": LIST},
+    ("POST", "/v1/blobs"): {"size": 1},
+    ("POST", "/v1/blobs/{blob:str}/upload"): {"sha256": B32},
 }
 """A body for each endpoint that takes one, well-formed field by field."""
 
@@ -46,6 +48,14 @@ QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/v1/room"): "room",
 }
 """The parameter of each endpoint that takes one."""
+
+OF_BLOBS = {
+    ("GET", "/v1/blobs/{blob:str}"),
+    ("DELETE", "/v1/blobs/{blob:str}"),
+    ("GET", "/v1/blobs/{blob:str}/upload"),
+    ("PUT", "/v1/blobs/{blob:str}/upload"),
+}
+"""What takes a blob's id and no JSON; the last, an offset and bytes."""
 
 WITHOUT_INPUT = {
     ("GET", "/v1/contacts"),
@@ -120,7 +130,7 @@ def spoiled(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def path_of(template: str) -> str:
     """A path that the template matches."""
-    return template.replace("{action:str}", "request").replace("{action}", "request")
+    return template.replace(":str", "").replace("{action}", "request").replace("{blob}", "0" * 32)
 
 
 def check(response: httpx.Response, *names: ProblemName) -> None:
@@ -136,7 +146,7 @@ def check(response: httpx.Response, *names: ProblemName) -> None:
 
 
 def test_every_endpoint_has_its_row_here(hub: Hub) -> None:
-    rows = {(verb, path_of(path)) for verb, path in [*BODIES, *QUERIES, *WITHOUT_INPUT]}
+    rows = {(verb, path_of(path)) for verb, path in [*BODIES, *QUERIES, *OF_BLOBS, *WITHOUT_INPUT]}
     assert {(verb, path_of(path)) for path, verbs in offered(hub).items() for verb in verbs} == rows
 
 
@@ -329,7 +339,7 @@ async def test_every_endpoint_but_the_public_ones_asks_for_a_token(hub: Hub) -> 
             if template not in public:
                 for verb in verbs:
                     body = BODIES.get((verb, template)) or BODIES.get((verb, template.replace("}", ":str}")))
-                    query = {QUERIES[verb, template]: MIRA} if (verb, template) in QUERIES else {}
+                    query = {QUERIES[verb, template]: MIRA} if (verb, template) in QUERIES else {"offset": "0"}
                     check(
                         await http.request(verb, path_of(template), json=body, params=query),
                         ProblemName.UNAUTHENTICATED,

@@ -112,6 +112,9 @@ DECODERS = [
     ),
     Decoder("franking.franking_tag", franking.franking_tag, CONTENTS),
     Decoder("franking.read_safe_aad", franking.read_safe_aad, [franking.safe_aad(bytes(32))], franking.safe_aad),
+    Decoder(
+        "ids.parse_blob_id", _of_text(ids.parse_blob_id), [bytes([48 + digit]) * 32 for digit in range(10)], _latin
+    ),
     Decoder("ids.parse_device_uri", _of_text(ids.parse_device_uri), URIS, _latin),
     Decoder("ids.parse_hub_uri", _of_text(ids.parse_hub_uri), URIS, _latin),
     Decoder("ids.parse_room_uri", _of_text(ids.parse_room_uri), URIS, _latin),

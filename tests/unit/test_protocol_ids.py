@@ -46,9 +46,13 @@ def test_a_room_has_letters_digits_dashes_and_underlines() -> None:
         (ids.parse_hub_uri, "mimi://hub.example/", "NL-004"),
         (ids.parse_hub_uri, "mimi://", "NL-004"),
         (ids.parse_hub_uri, "mimi://HUB.example", "NL-004"),
+        (ids.parse_blob_id, "0" * 31, "NL-005"),
+        (ids.parse_blob_id, "0" * 32 + "\n", "NL-005"),
+        (ids.parse_blob_id, "A" * 32, "NL-005"),
+        (ids.parse_blob_id, "٣" * 32, "NL-005"),
     ],
 )
-def test_what_is_not_a_uri_of_its_kind_is_refused(parse: Callable[[str], str], text: str, check: str) -> None:
+def test_what_is_not_a_name_of_its_kind_is_refused(parse: Callable[[str], str], text: str, check: str) -> None:
     with pytest.raises(RemoteProtocolError) as refused:
         parse(text)
     assert refused.value.check == check

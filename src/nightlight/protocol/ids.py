@@ -24,6 +24,8 @@ SubmissionId = NewType("SubmissionId", bytes)
 """16 bytes chosen by the sending device, shaped as a version 7 UUID so that they sort by time."""
 MessageId = NewType("MessageId", bytes)
 """32 bytes: 0x01 and the first 31 of a SHA-256 (``protocol.content.message_id``)."""
+BlobId = NewType("BlobId", str)
+"""32 hexadecimal digits, 128 random bits chosen by the hub: who knows it may fetch the blob."""
 Seq = NewType("Seq", int)
 """Position in a room's log, from 1."""
 Epoch = NewType("Epoch", int)
@@ -40,6 +42,7 @@ _USER = re.compile(rf"mimi://{_PROVIDER}/u/(?P<name>{_NAME})")
 _DEVICE = re.compile(rf"mimi://{_PROVIDER}/d/(?P<name>{_NAME})/(?P<device>[a-z0-9]{{1,32}})")
 _ROOM = re.compile(rf"mimi://{_PROVIDER}/r/(?P<room>[a-z0-9_-]{{1,64}})")
 _HUB = re.compile(rf"mimi://{_PROVIDER}")
+_BLOB = re.compile(r"[0-9a-f]{32}")
 
 
 def _match(pattern: re.Pattern[str], text: str, check: str, kind: str) -> re.Match[str]:
@@ -71,6 +74,13 @@ def parse_hub_uri(text: str) -> HubUri:
     """``text`` is a hub URI within our grammar. Raises ``RemoteProtocolError`` NL-004."""
     _match(_HUB, text, "NL-004", "hub")
     return HubUri(text)
+
+
+def parse_blob_id(text: str) -> BlobId:
+    """``text`` is a blob's id. Raises ``RemoteProtocolError`` NL-005."""
+    if _BLOB.fullmatch(text) is None:
+        raise RemoteProtocolError("NL-005", "not a blob's id")
+    return BlobId(text)
 
 
 def user_uri(provider: ProviderName, name: str) -> UserUri:

@@ -316,6 +316,28 @@ class Room(Struct, frozen=True):
     members: list[RoomMember]
 
 
+class BlobCreation(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/blobs: an upload of so many bytes of ciphertext begins."""
+
+    size: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+
+
+class BlobHash(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/blobs/{blob}/upload: SHA-256 of the whole ciphertext, all of which is there."""
+
+    sha256: Key32
+
+
+class BlobUpload(Struct, frozen=True):
+    """How far an upload is: ``received`` of ``size`` bytes. ``chunk_bytes``: what each chunk but the last has."""
+
+    blob: Annotated[str, Meta(max_length=32)]
+    size: U64
+    received: U64
+    chunk_bytes: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    finished: bool
+
+
 class Directory(Struct, frozen=True):
     """GET /v1/directory: what clients pin of this hub. Public.
 

@@ -26,12 +26,14 @@ from nightlight.errors import ProblemName, UnavailableError
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import ProviderName, TimestampMs, parse_hub_uri
+from nightlight.server.adapters.blobs import FolderBlobs, in_bucket
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
 from nightlight.server.domain.origins import Origins, origins_on
 from nightlight.server.http.allowance import Allowances
+from nightlight.server.http.blob_api import blob_api
 from nightlight.server.http.client_address import limit_arrivals
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.metrics import Metrics
@@ -42,8 +44,10 @@ from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
 from nightlight.server.http.websocket import WebSocketProtocol
+from nightlight.server.ports.blobs import BlobStore
 from nightlight.server.ports.delivery import Clock, Random
 from nightlight.server.services.authentication import Authentication
+from nightlight.server.services.blobs import CHUNK_BYTES, BlobService
 from nightlight.server.services.contacts import ContactService
 from nightlight.server.services.delivery import DeliveryService
 from nightlight.server.services.directory import DirectoryService
@@ -81,11 +85,19 @@ def system_clock() -> TimestampMs:
 class Application:
     """The ASGI application: WebSockets to the stream, everything else to Litestar."""
 
-    def __init__(self, http: Litestar, stream: Stream, delivery: DeliveryService, connections: Connections) -> None:
+    def __init__(
+        self,
+        http: Litestar,
+        stream: Stream,
+        delivery: DeliveryService,
+        blobs: BlobService,
+        connections: Connections,
+    ) -> None:
         """Serves once its lifespan has begun."""
         self.http = http
         self.stream = stream
         self.delivery = delivery
+        self.blobs = blobs
         self.connections = connections
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -159,6 +171,16 @@ def compose(
     allowances = Allowances[int](time.monotonic, settings.requests_per_second, settings.requests_burst)
     arrivals = Allowances[str](time.monotonic, settings.arrivals_per_second, settings.arrivals_burst)
     check_arrival = limit_arrivals(arrivals, settings.trusted_proxies)
+    blobs = BlobService(
+        store,
+        _blob_store(settings),
+        clock,
+        random,
+        blob_bytes_max=settings.blob_bytes_max,
+        quota_bytes=settings.blob_quota_bytes,
+        uploads_max=settings.uploads_max,
+        chunk_bytes=min(CHUNK_BYTES, settings.body_bytes_max),
+    )
     retention = RetentionService(store, clock)
     stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
 
@@ -169,6 +191,7 @@ def compose(
             asyncio.create_task(every(settings.cursor_flush_ms / _S, "cursors", log.flush_cursors)),
             asyncio.create_task(every(_ERASE_SECONDS, "erasing what was received", log.erase_received)),
             asyncio.create_task(every(settings.purge_seconds, "purge", retention.purge)),
+            asyncio.create_task(every(settings.purge_seconds, "erasing blobs", blobs.erase)),
         ]
         try:
             yield
@@ -192,6 +215,7 @@ def compose(
     http = Litestar(
         route_handlers=[
             user_api(authentication, directory, contacts, room_service, allowances, check_arrival),
+            blob_api(blobs, authentication, allowances),
             public_api(directory, metrics, check_ready),
             *([] if app is None else [app]),
         ],
@@ -202,7 +226,7 @@ def compose(
         lifespan=[lifespan],
         before_send=[metrics.count_request],
     )
-    return Application(http, stream, delivery, connections)
+    return Application(http, stream, delivery, blobs, connections)
 
 
 def serve(settings_file: Path, *, data: Path | None = None, port: int | None = None, while_stdin: bool = False) -> None:
@@ -296,6 +320,19 @@ def _stream_limits(settings: Settings) -> StreamLimits:
         submissions_per_second=settings.submissions_per_second,
         submissions_burst=settings.submissions_burst,
         hello_seconds=settings.hello_seconds,
+    )
+
+
+def _blob_store(settings: Settings) -> BlobStore:
+    if settings.s3 is None:
+        return FolderBlobs(settings.data)
+    return in_bucket(
+        settings.s3.bucket,
+        prefix=settings.s3.prefix,
+        endpoint=settings.s3.endpoint,
+        region=settings.s3.region,
+        access_key_id=settings.s3.access_key_id,
+        secret_access_key=settings.s3.secret_access_key,
     )
 
 

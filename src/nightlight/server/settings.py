@@ -22,13 +22,31 @@ class SettingsError(NightlightError):
     """The settings file cannot be used; the text is one line that names the file and the key."""
 
 
+class S3(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The bucket in which blobs are; it has no repr that shows a secret.
+
+    ``prefix``: of every object's name. ``endpoint``: the service's URL, empty for Amazon's.
+    """
+
+    bucket: Annotated[str, Meta(min_length=1)]
+    access_key_id: str
+    secret_access_key: str
+    prefix: str = ""
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://[a-z0-9.:\[\]-]+)?$", max_length=200)] = ""
+    region: str = "us-east-1"
+
+    def __repr__(self) -> str:
+        """Where, and nothing else."""
+        return f"S3(bucket={self.bucket!r})"
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that may differ between two servers. Sizes in bytes.
 
     ``hub``: the URI that stands in every room's group state; it never changes. ``origins``: where clients
     reach this server and sign in, such as ``https://courier.example``; by default, http at the host and port listened
     on, and on loopback at localhost. ``providers``: the apps served here. ``data``: the folder of database and keys.
-    ``port`` 0 takes a free one.
+    ``port`` 0 takes a free one. ``s3``: where blobs are instead of in the folder.
     """
 
     hub: Annotated[str, Meta(pattern=r"^mimi://[a-z0-9.-]+$", max_length=100)]
@@ -37,6 +55,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     data: Path = Path("nightlight-data")
     host: str = "127.0.0.1"
     port: Port = 8440
+    s3: S3 | None = None
 
     room_members_max: Annotated[int, Meta(ge=2, le=100)] = 100
     rooms_max: Annotated[int, Meta(ge=1, le=MAX_CURSORS)] = 5_000
@@ -45,6 +64,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     message_bytes_max: Positive = 65_536
     frame_bytes_max: Positive = 1_000_000
     body_bytes_max: Positive = 2_000_000
+    blob_bytes_max: Positive = 100_000_016
+    """100 MB, sealed."""
+    blob_quota_bytes: Positive = 5_000_000_000
+    """What one person's blobs and uploads may take."""
+    uploads_max: Positive = 100
+    """Uploads of one person that have not finished; each goes after a day."""
     requests_per_second: Positive = 50
     requests_burst: Positive = 1_000
     arrivals_per_second: Positive = 20

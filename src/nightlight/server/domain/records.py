@@ -58,5 +58,8 @@ RECORDS: tuple[Record, ...] = (
         received=True,
     ),
     Record("group_state", "order and validate commits; no secrets", "the room's end", None, Disclosure.TRAFFIC),
+    Record("uploads", "let a device go on with an upload", "created_at_ms", DAY_MS, Disclosure.NEVER),
+    Record("blobs", "hold sealed attachments for devices to fetch", "created_at_ms", 60 * DAY_MS, Disclosure.NEVER),
+    Record("erasures", "erase the bytes of a blob that is gone", "the bytes' end", None, Disclosure.NEVER),
     Record("day_keys", "check the frank of a reported message", "the day", 400 * DAY_MS, Disclosure.NEVER),
 )

@@ -1,4 +1,4 @@
-"""What the delivery services need of a database: one unit of work over accounts, contacts, rooms and their logs.
+"""What the delivery services need of a database: one unit of work over people, rooms, logs and blobs.
 
 The operations are coroutines for a database across a network; SQLite answers without ever waiting.
 """
@@ -17,6 +17,7 @@ from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampM
 from nightlight.protocol.messages import Delivery, EntryKind
 from nightlight.server.domain.contact import Pair
 from nightlight.server.domain.room import RoomState
+from nightlight.server.ports.blobs import BlobRecords
 
 Clock = Callable[[], TimestampMs]
 Random = Callable[[int], bytes]
@@ -257,6 +258,7 @@ class DeliveryUnit(Protocol):
     contacts: Contacts
     rooms: Rooms
     log: Log
+    blobs: BlobRecords
     housekeeping: Housekeeping
 
 

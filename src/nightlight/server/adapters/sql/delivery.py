@@ -8,16 +8,18 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Connection
 
 from nightlight.server.adapters.sql.accounts import SqlAccounts
+from nightlight.server.adapters.sql.blobs import SqlBlobs
 from nightlight.server.adapters.sql.contacts import SqlContacts
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.housekeeping import SqlHousekeeping
 from nightlight.server.adapters.sql.log import SqlLog
 from nightlight.server.adapters.sql.rooms import SqlRooms
+from nightlight.server.ports.blobs import BlobRecords
 from nightlight.server.ports.delivery import Accounts, Contacts, Housekeeping, Log, Rooms
 
 
 class SqlDeliveryUnit:
-    """``ports.delivery.DeliveryUnit``: five views of one transaction."""
+    """``ports.delivery.DeliveryUnit``: six views of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         """Works within the connection's transaction."""
@@ -25,6 +27,7 @@ class SqlDeliveryUnit:
         self.contacts: Contacts = SqlContacts(connection)
         self.rooms: Rooms = SqlRooms(connection)
         self.log: Log = SqlLog(connection)
+        self.blobs: BlobRecords = SqlBlobs(connection)
         self.housekeeping: Housekeeping = SqlHousekeeping(connection)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
-from nightlight.protocol.ids import TimestampMs
+from nightlight.protocol.ids import BlobId, TimestampMs
+from nightlight.server.adapters.sql.blobs import remove
 from nightlight.server.adapters.sql.tables import (
+    blobs,
     day_keys,
     entries,
     key_packages,
@@ -15,6 +18,7 @@ from nightlight.server.adapters.sql.tables import (
     payloads,
     rooms,
     sessions,
+    uploads,
     used_nonces,
 )
 
@@ -131,6 +135,23 @@ def _day_keys(connection: Connection, before_ms: TimestampMs, rows_max: int) -> 
     return connection.execute(delete(day_keys).where((day_keys.c.day + 1) * _DAY_MS < before_ms)).rowcount
 
 
+def _uploads(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
+    old = select(uploads.c.blob).where(uploads.c.created_at_ms < before_ms).limit(rows_max)
+    return _remove(connection, old, before_ms)
+
+
+def _blobs(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
+    old = select(blobs.c.blob).where(blobs.c.created_at_ms < before_ms).limit(rows_max)
+    return _remove(connection, old, before_ms)
+
+
+def _remove(connection: Connection, old: Select[Any], before_ms: TimestampMs) -> int:
+    """Long before any chunk could still be on its way: the bytes may go at once."""
+    gone = [BlobId(blob) for blob in connection.execute(old).scalars()]
+    remove(connection, gone, before_ms)
+    return len(gone)
+
+
 _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
     "sessions": _sessions,
     "used_nonces": _used_nonces,
@@ -138,5 +159,7 @@ _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
     "members": _members,
     "payloads": _payloads,
     "entries": _entries,
+    "uploads": _uploads,
+    "blobs": _blobs,
     "day_keys": _day_keys,
 }

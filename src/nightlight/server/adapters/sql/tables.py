@@ -171,3 +171,35 @@ day_keys = Table(
     Column("day", BigInteger, primary_key=True, comment="floor(accepted_at_ms / 86,400,000)"),
     Column("key", LargeBinary, nullable=False, comment="k_day, 32 bytes"),
 )
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("blob", Text, primary_key=True, comment="32 hexadecimal digits; whoever knows it may fetch the blob"),
+    Column("user_id", ForeignKey(accounts.c.user_id), nullable=False, index=True, comment="who uploads it"),
+    Column("size", BigInteger, nullable=False, comment="bytes of ciphertext"),
+    Column("chunk_bytes", BigInteger, nullable=False, comment="of each chunk but the last"),
+    Column("received", BigInteger, nullable=False, comment="bytes that are durable, whole chunks"),
+    Column("created_at_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("blob", Text, primary_key=True, comment="as it was in uploads"),
+    Column("user_id", ForeignKey(accounts.c.user_id), nullable=False, index=True, comment="who uploaded it"),
+    Column("size", BigInteger, nullable=False, comment="bytes of ciphertext"),
+    Column("chunk_bytes", BigInteger, nullable=False, comment="of each chunk but the last"),
+    Column("sha256", LargeBinary, nullable=False, comment="of the ciphertext, 32 bytes"),
+    Column("created_at_ms", BigInteger, nullable=False, index=True, comment="when it could be fetched"),
+    sqlite_with_rowid=False,
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("blob", Text, primary_key=True, comment="whose bytes are to be erased; nobody can fetch it any more"),
+    Column("since_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
