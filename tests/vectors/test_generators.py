@@ -1,9 +1,11 @@
 import pytest
 
 from tests.vectors import (
+    generate_attachment,
     generate_cbor,
     generate_conversation,
     generate_day_key,
+    generate_filename,
     generate_frames,
     generate_identity,
     generate_received,
@@ -17,9 +19,11 @@ from tests.vectors.writing import text
 @pytest.mark.parametrize(
     ("name", "vector"),
     [
+        ("attachment", generate_attachment.vector()),
         ("cbor", generate_cbor.vector()),
         ("conversation", generate_conversation.vector()),
         ("day-key", generate_day_key.vector()),
+        ("filename", generate_filename.vector()),
         ("frames", generate_frames.vector()),
         ("identity", generate_identity.vector()),
         ("received", generate_received.vector()),

@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.vectors.reading import read
 
@@ -134,3 +135,16 @@ def test_maps_are_in_the_order_of_their_encoded_keys() -> None:
 
 def test_24_comes_before_minus_1() -> None:
     assert read("cbor")["maps"][0]["cbor"] == "a2" + "1818" + "6161" + "20" + "6162"
+
+
+def test_a_blob_is_sealed_hashed_and_named_as_the_page_says() -> None:
+    rows = read("attachment")["sealed"]
+    assert len(rows) == 4
+    for row in rows:
+        plain, seal = bytes.fromhex(row["plain"]), row["seal"]
+        key, nonce, aad = (bytes.fromhex(seal[name]) for name in ("key", "nonce", "aad"))
+        blob = AESGCM(key).encrypt(nonce, plain, aad)
+        digest = hashlib.sha256(blob).digest()
+        assert (blob.hex(), digest.hex(), len(blob)) == (row["blob"], seal["content_hash"], seal["size"])
+        named = b"\x00\x01" + vec(key) + vec(nonce) + vec(aad) + b"\x01" + vec(digest)
+        assert hashlib.sha256(named).hexdigest() == row["kept_as"]

@@ -26,6 +26,8 @@ export type SubmissionId = Brand<Bytes, 'SubmissionId'>;
 export type MessageId = Brand<Bytes, 'MessageId'>;
 /** A message id in hexadecimal, 64 digits. */
 export type MessageKey = string;
+/** 32 hexadecimal digits, 128 random bits chosen by the hub: who knows it may fetch the blob. */
+export type BlobId = Brand<string, 'BlobId'>;
 /** Position in a room's log, from 1. */
 export type Seq = Brand<number, 'Seq'>;
 /** Unix milliseconds. */
@@ -40,6 +42,7 @@ const USER = new RegExp(`^mimi://${PROVIDER}/u/${NAME}$`);
 const DEVICE = new RegExp(`^mimi://${PROVIDER}/d/${NAME}/(?<device>[a-z0-9]{1,32})$`);
 const ROOM = new RegExp(`^mimi://${PROVIDER}/r/(?<room>[a-z0-9_-]{1,64})$`);
 const HUB = new RegExp(`^mimi://${PROVIDER}$`);
+const BLOB = /^[0-9a-f]{32}$/;
 
 function match(pattern: RegExp, text: string, check: Check, kind: string): Record<string, string> {
   const groups = text.length <= MAX_URI_BYTES ? pattern.exec(text)?.groups : undefined;
@@ -69,6 +72,12 @@ export function parseRoomUri(text: string): RoomUri {
 export function parseHubUri(text: string): HubUri {
   match(HUB, text, 'NL-004', 'hub');
   return text as HubUri;
+}
+
+/** `text` is a blob's id. Throws `RemoteProtocolError` NL-005. */
+export function parseBlobId(text: string): BlobId {
+  if (!BLOB.test(text)) throw new RemoteProtocolError('NL-005', "not a blob's id");
+  return text as BlobId;
 }
 
 /** The URI of `name` (a handle) at `provider`. Throws `RemoteProtocolError` NL-001. */

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
 import { vectorNames } from './vectors.ts';
+import { RUNNERS as attachment } from './vectors/attachment.ts';
 import { RUNNERS as content } from './vectors/content.ts';
 import { RUNNERS as conversation } from './vectors/conversation.ts';
 import { RUNNERS as frames } from './vectors/frames.ts';
 import { RUNNERS as franking } from './vectors/franking.ts';
 import { RUNNERS as identity } from './vectors/identity.ts';
 
-const RUNNERS = { ...content, ...conversation, ...frames, ...franking, ...identity };
+const RUNNERS = { ...attachment, ...content, ...conversation, ...frames, ...franking, ...identity };
 
 for (const [name, run] of Object.entries(RUNNERS)) describe(name, run);
 

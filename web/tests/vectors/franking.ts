@@ -6,7 +6,6 @@ import { type Bytes, u16 } from '../../src/codec.ts';
 import * as content from '../../src/content.ts';
 import * as franking from '../../src/franking.ts';
 import type { HubUri, RoomUri, TimestampMs, UserUri } from '../../src/ids.ts';
-import { type ExternalPart } from '../../src/part.ts';
 import { signContent } from '../../src/signature.ts';
 import { signerFrom } from '../keys.ts';
 import { checkOf, CONTENT_CASES, fromHex, readVector, type Runners, toHex } from '../vectors.ts';
@@ -140,55 +139,6 @@ export const RUNNERS: Runners = {
         expect(content.senderOf(shown)).toBe(row.sender);
       });
       expect(check).toBe(row.check);
-    });
-  },
-
-  salamander: () => {
-    type Name = 'k1' | 'k2' | 'nonce' | 'aad' | 'ciphertext_and_tag' | 'sha256' | 'plaintext_k1' | 'plaintext_k2';
-    const file = readVector<Record<Name, string>>('salamander');
-
-    async function opened(key: Bytes): Promise<string> {
-      const aes = await crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['decrypt']);
-      const algorithm = { name: 'AES-GCM', iv: fromHex(file.nonce), additionalData: fromHex(file.aad) };
-      return toHex(new Uint8Array(await crypto.subtle.decrypt(algorithm, aes, fromHex(file.ciphertext_and_tag))));
-    }
-
-    test('one ciphertext opens under both keys to different things', async () => {
-      const hash = await crypto.subtle.digest('SHA-256', fromHex(file.ciphertext_and_tag));
-      expect(toHex(new Uint8Array(hash))).toBe(file.sha256);
-      expect(await opened(fromHex(file.k1))).toBe(file.plaintext_k1);
-      expect(await opened(fromHex(file.k2))).toBe(file.plaintext_k2);
-      await expect(opened(new Uint8Array(16))).rejects.toThrow();
-    });
-
-    test('the franked content says which key was meant', async () => {
-      const tags = new Set<string>();
-      for (const key of [file.k1, file.k2]) {
-        const part: ExternalPart = {
-          kind: 'external',
-          disposition: 6,
-          language: '',
-          contentType: 'image/png',
-          url: 'https://hub.example/blob/1',
-          expiresS: 0,
-          size: 0,
-          encryptionAlgorithm: 1,
-          key: fromHex(key),
-          nonce: fromHex(file.nonce),
-          aad: new Uint8Array(),
-          hashAlgorithm: 1,
-          contentHash: fromHex(file.sha256),
-          description: '',
-          filename: '',
-        };
-        const ada = 'mimi://courier.example/u/ada' as UserUri;
-        const harbour = 'mimi://courier.example/r/harbour' as RoomUri;
-        const text = content.textMessage(new Uint8Array(16), ada, harbour, '');
-        const data = content.encode({ ...text, body: part });
-        expect(content.decode(data).body).toEqual(part);
-        tags.add(toHex(await franking.frankingTag(data)));
-      }
-      expect(tags.size).toBe(2);
     });
   },
 };
