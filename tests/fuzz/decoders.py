@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightlight.errors import ProblemName
-from nightlight.protocol import cbor, codec, content, franking, ids, messages
+from nightlight.protocol import attachment, cbor, codec, content, franking, ids, messages
 from nightlight.protocol.codec import u16, u64, write_vector
 from nightlight.protocol.content import MessageStatus
 from nightlight.protocol.credential import (
@@ -82,7 +82,12 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
     return report
 
 
+ATTACHMENTS = [bytes.fromhex(row["cbor"]) for row in read("attachment")["messages"]]
+
 DECODERS = [
+    Decoder(
+        "attachment.attachments_in", lambda data: attachment.attachments_in(content.decode(data).body), ATTACHMENTS
+    ),
     Decoder("cbor.decode", cbor.decode, CBOR, cbor.encode),
     Decoder("codec.read_private_message", codec.read_private_message, [PRIVATE]),
     Decoder("codec.read_public_message_header", codec.read_public_message_header, [PUBLIC]),

@@ -23,7 +23,8 @@ from nightlight.protocol.attachment import (
 )
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.ids import BlobId, HubUri
-from nightlight.protocol.part import Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
+from nightlight.protocol.part import TEXT_PLAIN, Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
+from nightlight.protocol.words import Words
 
 HUB = HubUri("mimi://hub.example")
 BLOB = BlobId("0123456789abcdef" * 2)
@@ -48,7 +49,7 @@ def blob(data: bytes, seal: Seal, step: int = 5) -> UncheckedBlob:
 def external(**changes: Any) -> ExternalPart:
     """A good attachment's part, with changes."""
     _, seal = sealed(b"a lake in the morning")
-    body = attachment_body(Attachment(BLOB, seal, "text/plain", "lake.txt"), HUB)
+    body = attachment_body(Attachment(HUB, BLOB, seal, "text/plain", "lake.txt"))
     assert isinstance(body, ExternalPart)
     return replace(body, **changes)
 
@@ -104,15 +105,17 @@ def test_a_blob_that_changes_after_it_was_checked_is_noticed_while_it_is_opened(
     assert refused.value.check == "NL-156"
 
 
-@pytest.mark.parametrize("caption", ["", "in the morning"])
+@pytest.mark.parametrize("caption", [None, SinglePart(TEXT_PLAIN, b"in the morning")])
 @pytest.mark.parametrize("preview", [None, PREVIEW])
-def test_an_attachment_comes_out_of_a_message_as_it_went_in(caption: str, preview: SinglePart | None) -> None:
+def test_an_attachment_comes_out_of_a_message_as_it_went_in(
+    caption: SinglePart | None, preview: SinglePart | None
+) -> None:
     _, seal = sealed(b"a lake")
-    attachment = Attachment(BLOB, seal, "image/jpeg", "lake.jpg", "a lake", preview)
-    data = content.encode(MimiContent(bytes(16), EXTENSIONS, attachment_body(attachment, HUB, caption)))
+    attachment = Attachment(HUB, BLOB, seal, "image/jpeg", "lake.jpg", "a lake", preview)
+    data = content.encode(MimiContent(bytes(16), EXTENSIONS, attachment_body(attachment, caption)))
     body = content.decode(data).body
-    assert attachments_in(body, HUB) == [attachment]
-    assert (content.text_of(body) or "") == caption
+    assert attachments_in(body) == [attachment]
+    assert content.words_of(body) == (None if caption is None else Words("in the morning"))
 
 
 @pytest.mark.parametrize(
@@ -130,8 +133,6 @@ def test_an_attachment_comes_out_of_a_message_as_it_went_in(caption: str, previe
         ({"size": 15}, "NL-152"),
         ({"size": MAX_SEALED_BYTES + 1}, "NL-152"),
         ({"url": ""}, "NL-153"),
-        ({"url": f"https://elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
-        ({"url": f"https://hub.example.elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
         ({"url": f"https://hub.example@elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
         ({"url": f"http://hub.example/v1/blobs/{BLOB}"}, "NL-153"),
         ({"url": f"https://hub.example/v1/blobs/{BLOB}/../x"}, "NL-153"),
@@ -140,22 +141,22 @@ def test_an_attachment_comes_out_of_a_message_as_it_went_in(caption: str, previe
         ({"url": f"/v1/blobs/{BLOB}"}, "NL-153"),
     ],
 )
-def test_an_attachment_that_is_not_sealed_hashed_and_at_our_hub_is_refused(changes: dict[str, Any], check: str) -> None:
-    assert attachments_in(external(), HUB)
+def test_an_attachment_that_is_not_sealed_hashed_and_at_a_hub_is_refused(changes: dict[str, Any], check: str) -> None:
+    assert attachments_in(external())
     wrapped = MultiPart(PartSemantics.CHOOSE_ONE, (SinglePart("text/plain;charset=utf-8", b""), external(**changes)))
     for body in (external(**changes), wrapped):
         with pytest.raises(RemoteProtocolError) as refused:
-            attachments_in(body, HUB)
+            attachments_in(body)
         assert refused.value.check == check
 
 
 def test_every_attachment_is_found_wherever_it_stands() -> None:
     inner = MultiPart(PartSemantics.CHOOSE_ONE, (external(filename="1"), external(filename="2")))
     body = MultiPart(PartSemantics.PROCESS_ALL, (inner, PREVIEW, external(filename="3"), external(filename="4")))
-    found = attachments_in(body, HUB)
+    found = attachments_in(body)
     assert [attachment.filename for attachment in found] == ["1", "2", "3", "4"]
     assert [attachment.preview for attachment in found] == [None, None, PREVIEW, None]
-    assert attachments_in(SinglePart("text/plain;charset=utf-8", b"hello"), HUB) == []
+    assert attachments_in(SinglePart("text/plain;charset=utf-8", b"hello")) == []
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_every_attachment_is_found_wherever_it_stands() -> None:
 )
 def test_a_preview_is_a_small_picture_of_a_harmless_kind(part: Part) -> None:
     body = MultiPart(PartSemantics.SINGLE_UNIT, (part, external()))
-    assert [attachment.preview for attachment in attachments_in(body, HUB)] == [None]
+    assert [attachment.preview for attachment in attachments_in(body)] == [None]
 
 
 def test_each_of_key_nonce_data_and_hash_changes_the_name_under_which_it_is_kept() -> None:
@@ -187,4 +188,4 @@ def test_each_of_key_nonce_data_and_hash_changes_the_name_under_which_it_is_kept
 
 def test_a_key_is_not_shown_by_accident() -> None:
     _, seal = sealed(b"a lake")
-    assert str(KEY) not in repr(Attachment(BLOB, seal, "text/plain"))
+    assert str(KEY) not in repr(Attachment(HUB, BLOB, seal, "text/plain"))

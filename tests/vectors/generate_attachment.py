@@ -7,7 +7,7 @@ from nightlight.protocol import content
 from nightlight.protocol.attachment import Attachment, Seal, Sealer, attachment_body
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.ids import BlobId, HubUri
-from nightlight.protocol.part import Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
+from nightlight.protocol.part import TEXT_PLAIN, Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
 from tests.vectors.writing import write
 
 HUB = HubUri("mimi://hub.example")
@@ -27,12 +27,12 @@ def sealed(plain: bytes) -> tuple[bytes, Seal]:
 
 
 SEALED, SEAL = sealed(PLAIN)
-GOOD = Attachment(BLOB, SEAL, "text/plain", "lake.txt", "a lake")
+GOOD = Attachment(HUB, BLOB, SEAL, "text/plain", "lake.txt", "a lake")
 
 
 def external(**changes: Any) -> ExternalPart:
     """The part of ``GOOD``, with changes."""
-    body = attachment_body(GOOD, HUB)
+    body = attachment_body(GOOD)
     assert isinstance(body, ExternalPart)
     return replace(body, **changes)
 
@@ -48,10 +48,14 @@ def messages() -> list[dict[str, Any]]:
     odd = replace(PREVIEW, content_type="image/svg+xml")
     large = replace(PREVIEW, content=bytes(12_001))
     rows: list[tuple[str, Part, list[tuple[str, SinglePart | None]]]] = [
-        ("alone", attachment_body(GOOD, HUB), [("lake.txt", None)]),
-        ("with a caption", attachment_body(GOOD, HUB, "in the morning"), [("lake.txt", None)]),
-        ("with a preview", attachment_body(replace(GOOD, preview=PREVIEW), HUB), [("lake.txt", PREVIEW)]),
-        ("with both", attachment_body(replace(GOOD, preview=PREVIEW), HUB, "hello"), [("lake.txt", PREVIEW)]),
+        ("alone", attachment_body(GOOD), [("lake.txt", None)]),
+        ("with a caption", attachment_body(GOOD, SinglePart(TEXT_PLAIN, b"in the morning")), [("lake.txt", None)]),
+        ("with a preview", attachment_body(replace(GOOD, preview=PREVIEW)), [("lake.txt", PREVIEW)]),
+        (
+            "with both",
+            attachment_body(replace(GOOD, preview=PREVIEW), SinglePart(TEXT_PLAIN, b"hello")),
+            [("lake.txt", PREVIEW)],
+        ),
         ("several", several, [("1", None), ("2", PREVIEW)]),
         (
             "one of two",
@@ -60,7 +64,12 @@ def messages() -> list[dict[str, Any]]:
         ),
         ("a preview of another kind", MultiPart(PartSemantics.SINGLE_UNIT, (odd, external())), [("lake.txt", None)]),
         ("a preview too large", MultiPart(PartSemantics.SINGLE_UNIT, (large, external())), [("lake.txt", None)]),
-        ("none", SinglePart("text/plain;charset=utf-8", b"hello"), []),
+        (
+            "at another hub",
+            attachment_body(replace(GOOD, hub=HubUri("mimi://elsewhere.example"))),
+            [("lake.txt", None)],
+        ),
+        ("none", SinglePart(TEXT_PLAIN, b"hello"), []),
     ]
     return [
         {
@@ -91,8 +100,8 @@ def refused_messages() -> list[dict[str, Any]]:
         ("over 100 MB", {"size": 100_000_017}, "NL-152"),
         ("the largest size there is", {"size": 2**64 - 1}, "NL-152"),
         ("no URL", {"url": ""}, "NL-153"),
-        ("another host", {"url": f"https://elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
-        ("a host below", {"url": f"https://hub.example.elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
+        ("a port", {"url": f"https://hub.example:8440/v1/blobs/{BLOB}"}, "NL-153"),
+        ("a host in capitals", {"url": f"https://HUB.example/v1/blobs/{BLOB}"}, "NL-153"),
         ("the hub as a user", {"url": f"https://hub.example@elsewhere.example/v1/blobs/{BLOB}"}, "NL-153"),
         ("another scheme", {"url": f"http://hub.example/v1/blobs/{BLOB}"}, "NL-153"),
         ("a longer path", {"url": f"https://hub.example/v1/blobs/{BLOB}/../x"}, "NL-153"),

@@ -7,11 +7,11 @@
  * Source: draft-ietf-mimi-content-08, "External content"; `docs/protocol.md`, Attachments.
  */
 
-import { type Bytes, concat, equal, u16, utf8, writeVector } from './codec.ts';
+import { type Bytes, concat, equal, u16, writeVector } from './codec.ts';
 import { RemoteProtocolError, VerificationError } from './errors.ts';
 import { toHex } from './hex.ts';
-import { type BlobId, type HubUri, parseBlobId } from './ids.ts';
-import { Disposition, type ExternalPart, type Part, PartSemantics, type SinglePart, TEXT_PLAIN } from './part.ts';
+import { type BlobId, type HubUri, parseBlobId, parseHubUri } from './ids.ts';
+import { Disposition, type ExternalPart, type Part, PartSemantics } from './part.ts';
 
 /** IANA, AEAD Algorithms. */
 const AES_128_GCM = 1;
@@ -23,9 +23,10 @@ const TAG_BYTES = 16;
 const HASH_BYTES = 32;
 export const MAX_CONTENT_BYTES = 100_000_000;
 export const MAX_PREVIEW_BYTES = 12_000;
+const MIMI = 'mimi://';
 const PREVIEW_TYPES: ReadonlySet<string> = new Set(['image/jpeg', 'image/webp', 'image/png']);
 
-const PATH = /^\/v1\/blobs\/([0-9a-f]{32})$/;
+const URL_OF_A_BLOB = /^https:\/\/([^/]+)\/v1\/blobs\/([0-9a-f]{32})$/;
 
 /** How a blob is sealed. `size`: bytes of ciphertext and tag; `contentHash`: their SHA-256. */
 export interface Seal {
@@ -36,8 +37,9 @@ export interface Seal {
   readonly aad: Bytes;
 }
 
-/** What a message says of a file. `filename` and `contentType` are its sender's words. */
+/** What a message says of a file at `hub`. `filename` and `contentType` are its sender's words. */
 export interface Attachment {
+  readonly hub: HubUri;
   readonly blob: BlobId;
   readonly seal: Seal;
   readonly contentType: string;
@@ -62,15 +64,15 @@ export async function sealName(seal: Seal): Promise<string> {
 
 // --- in a message ---------------------------------------------------------------------------------------------------
 
-/** The body of a message with one attachment at `hub`, and a caption if it is not empty. */
-export function attachmentBody(attachment: Attachment, hub: HubUri, caption = ''): Part {
+/** The body of a message with one attachment, and a caption if there is one. */
+export function attachmentBody(attachment: Attachment, caption: Part | null = null): Part {
   const { seal, preview } = attachment;
   const external: ExternalPart = {
     kind: 'external',
     disposition: Disposition.attachment,
     language: '',
     contentType: attachment.contentType,
-    url: `${originOf(hub)}/v1/blobs/${attachment.blob}`,
+    url: `https://${attachment.hub.slice(MIMI.length)}/v1/blobs/${attachment.blob}`,
     expiresS: 0,
     size: seal.size,
     encryptionAlgorithm: AES_128_GCM,
@@ -82,9 +84,8 @@ export function attachmentBody(attachment: Attachment, hub: HubUri, caption = ''
     description: attachment.description,
     filename: attachment.filename,
   };
-  const parts: Part[] = [];
-  if (caption !== '') parts.push(single(Disposition.render, TEXT_PLAIN, utf8(caption)));
-  if (preview !== null) parts.push(single(Disposition.preview, preview.contentType, preview.content));
+  const parts: Part[] = caption === null ? [] : [caption];
+  if (preview !== null) parts.push({ kind: 'single', disposition: Disposition.preview, language: '', ...preview });
   if (parts.length === 0) return external;
   return {
     kind: 'multi',
@@ -95,20 +96,16 @@ export function attachmentBody(attachment: Attachment, hub: HubUri, caption = ''
   };
 }
 
-function single(disposition: number, contentType: string, content: Bytes): SinglePart {
-  return { kind: 'single', disposition, language: '', contentType, content };
-}
-
 /**
  * Every attachment in `body`, in order; each has the preview that stands right before it.
  *
  * Throws `RemoteProtocolError` NL-150 to NL-153.
  */
-export function attachmentsIn(body: Part, hub: HubUri): Attachment[] {
-  if (body.kind === 'external') return [readAttachment(body, hub, null)];
+export function attachmentsIn(body: Part): Attachment[] {
+  if (body.kind === 'external') return [readAttachment(body, null)];
   if (body.kind !== 'multi') return [];
   return body.parts.flatMap((part, at) =>
-    part.kind === 'external' ? [readAttachment(part, hub, previewOf(body.parts[at - 1]))] : attachmentsIn(part, hub),
+    part.kind === 'external' ? [readAttachment(part, previewOf(body.parts[at - 1]))] : attachmentsIn(part),
   );
 }
 
@@ -118,7 +115,7 @@ function previewOf(part: Part | undefined): Preview | null {
   return PREVIEW_TYPES.has(contentType) && content.length <= MAX_PREVIEW_BYTES ? { contentType, content } : null;
 }
 
-function readAttachment(part: ExternalPart, hub: HubUri, preview: Preview | null): Attachment {
+function readAttachment(part: ExternalPart, preview: Preview | null): Attachment {
   const { key, nonce, aad, contentHash, contentType, filename, description } = part;
   if (part.encryptionAlgorithm !== AES_128_GCM || key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES) {
     throw new RemoteProtocolError('NL-150', 'an attachment that is not sealed with AES-128-GCM');
@@ -130,19 +127,18 @@ function readAttachment(part: ExternalPart, hub: HubUri, preview: Preview | null
     throw new RemoteProtocolError('NL-152', 'an attachment without a size, or over 100 MB');
   }
   const seal = { key, nonce, contentHash, size: Number(part.size), aad };
-  return { blob: blobAt(hub, part.url), seal, contentType, filename, description, preview };
+  return { ...placeOf(part.url), seal, contentType, filename, description, preview };
 }
 
-function originOf(hub: HubUri): string {
-  return `https://${hub.slice('mimi://'.length)}`;
-}
-
-/** A sender must not choose whom receivers ask: an address of theirs would tell them who opens it, and when. */
-function blobAt(hub: HubUri, url: string): BlobId {
-  const origin = originOf(hub);
-  const found = url.startsWith(origin) ? PATH.exec(url.slice(origin.length)) : null;
-  if (found?.[1] === undefined) throw new RemoteProtocolError('NL-153', "an attachment that is not at the room's hub");
-  return parseBlobId(found[1]);
+/** The hub and the blob that `url` names. No client asks anybody but its own hub, whatever a sender writes. */
+function placeOf(url: string): { hub: HubUri; blob: BlobId } {
+  const [, host, blob] = URL_OF_A_BLOB.exec(url) ?? [];
+  try {
+    if (host !== undefined && blob !== undefined) return { hub: parseHubUri(MIMI + host), blob: parseBlobId(blob) };
+  } catch (error) {
+    if (!(error instanceof RemoteProtocolError)) throw error;
+  }
+  throw new RemoteProtocolError('NL-153', 'an attachment that is not a blob at a hub');
 }
 
 // --- sealing and opening --------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from nightlight.errors import RemoteProtocolError, VerificationError
 from nightlight.protocol.codec import u16, write_vector
-from nightlight.protocol.ids import BlobId, HubUri, parse_blob_id
-from nightlight.protocol.part import TEXT_PLAIN, Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
+from nightlight.protocol.ids import BlobId, HubUri, parse_blob_id, parse_hub_uri
+from nightlight.protocol.part import Disposition, ExternalPart, MultiPart, Part, PartSemantics, SinglePart
 
 AES_128_GCM = 1
 """IANA, AEAD Algorithms."""
@@ -31,9 +31,10 @@ KEY_BYTES, NONCE_BYTES, TAG_BYTES, HASH_BYTES = 16, 12, 16, 32
 MAX_CONTENT_BYTES = 100_000_000
 MAX_SEALED_BYTES = MAX_CONTENT_BYTES + TAG_BYTES
 MAX_PREVIEW_BYTES = 12_000
+_MIMI = "mimi://"
 PREVIEW_TYPES = frozenset({"image/jpeg", "image/webp", "image/png"})
 
-_PATH = re.compile(r"/v1/blobs/(?P<blob>[0-9a-f]{32})")
+_URL = re.compile(r"https://(?P<host>[^/]+)/v1/blobs/(?P<blob>[0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What a message says of a file. ``filename`` and ``content_type`` are its sender's words.
+    """What a message says of a file at ``hub``. ``filename`` and ``content_type`` are its sender's words.
 
     ``preview``: a small picture inside the message, of a type in ``PREVIEW_TYPES``, or None.
     """
 
+    hub: HubUri
     blob: BlobId
     seal: Seal
     content_type: str
@@ -72,12 +74,12 @@ class Attachment:
 # --- in a message -----------------------------------------------------------------------------------------
 
 
-def attachment_body(attachment: Attachment, hub: HubUri, caption: str = "") -> Part:
-    """The body of a message with one attachment at ``hub``, and a caption if it is not empty."""
+def attachment_body(attachment: Attachment, caption: SinglePart | None = None) -> Part:
+    """The body of a message with one attachment, and a caption if there is one."""
     seal = attachment.seal
     external = ExternalPart(
         attachment.content_type,
-        _url(hub, attachment.blob),
+        f"https://{attachment.hub.removeprefix(_MIMI)}/v1/blobs/{attachment.blob}",
         size=seal.size,
         encryption_algorithm=AES_128_GCM,
         key=seal.key,
@@ -88,27 +90,25 @@ def attachment_body(attachment: Attachment, hub: HubUri, caption: str = "") -> P
         description=attachment.description,
         filename=attachment.filename,
     )
-    text = [SinglePart(TEXT_PLAIN, caption.encode())] if caption else []
-    preview = [] if attachment.preview is None else [attachment.preview]
-    parts: list[Part] = [*text, *preview, external]
-    return external if len(parts) == 1 else MultiPart(PartSemantics.SINGLE_UNIT, tuple(parts))
+    before = tuple(part for part in (caption, attachment.preview) if part is not None)
+    return MultiPart(PartSemantics.SINGLE_UNIT, (*before, external)) if before else external
 
 
-def attachments_in(body: Part, hub: HubUri) -> list[Attachment]:
+def attachments_in(body: Part) -> list[Attachment]:
     """Every attachment in ``body``, in order; each has the preview that stands right before it.
 
     Raises ``RemoteProtocolError`` NL-150 to NL-153.
     """
     match body:
         case ExternalPart():
-            return [_attachment(body, hub, None)]
+            return [_attachment(body, None)]
         case MultiPart(parts=parts):
             found: list[Attachment] = []
             for before, part in zip((None, *parts), parts, strict=False):
                 if isinstance(part, ExternalPart):
-                    found.append(_attachment(part, hub, _as_preview(before)))
+                    found.append(_attachment(part, _as_preview(before)))
                 else:
-                    found += attachments_in(part, hub)
+                    found += attachments_in(part)
             return found
     return []
 
@@ -119,7 +119,7 @@ def _as_preview(part: Part | None) -> SinglePart | None:
     return part if part.content_type in PREVIEW_TYPES and len(part.content) <= MAX_PREVIEW_BYTES else None
 
 
-def _attachment(part: ExternalPart, hub: HubUri, preview: SinglePart | None) -> Attachment:
+def _attachment(part: ExternalPart, preview: SinglePart | None) -> Attachment:
     if (part.encryption_algorithm, len(part.key), len(part.nonce)) != (AES_128_GCM, KEY_BYTES, NONCE_BYTES):
         raise RemoteProtocolError("NL-150", "an attachment that is not sealed with AES-128-GCM")
     if (part.hash_algorithm, len(part.content_hash)) != (SHA_256, HASH_BYTES):
@@ -127,24 +127,18 @@ def _attachment(part: ExternalPart, hub: HubUri, preview: SinglePart | None) -> 
     if not TAG_BYTES <= part.size <= MAX_SEALED_BYTES:
         raise RemoteProtocolError("NL-152", "an attachment without a size, or over 100 MB")
     seal = Seal(part.key, part.nonce, part.content_hash, part.size, part.aad)
-    return Attachment(_blob(hub, part.url), seal, part.content_type, part.filename, part.description, preview)
+    return Attachment(*_place(part.url), seal, part.content_type, part.filename, part.description, preview)
 
 
-def _origin(hub: HubUri) -> str:
-    return "https://" + hub.removeprefix("mimi://")
-
-
-def _url(hub: HubUri, blob: BlobId) -> str:
-    return f"{_origin(hub)}/v1/blobs/{blob}"
-
-
-def _blob(hub: HubUri, url: str) -> BlobId:
-    """A sender must not choose whom receivers ask: an address of theirs would tell them who opens it, and when."""
-    path = url.removeprefix(_origin(hub))
-    found = _PATH.fullmatch(path)
-    if path == url or found is None:
-        raise RemoteProtocolError("NL-153", "an attachment that is not at the room's hub")
-    return parse_blob_id(found["blob"])
+def _place(url: str) -> tuple[HubUri, BlobId]:
+    """The hub and the blob that ``url`` names. No client asks anybody but its own hub, whatever a sender writes."""
+    found = _URL.fullmatch(url)
+    try:
+        if found is not None:
+            return parse_hub_uri(_MIMI + found["host"]), parse_blob_id(found["blob"])
+    except RemoteProtocolError:
+        pass
+    raise RemoteProtocolError("NL-153", "an attachment that is not a blob at a hub")
 
 
 # --- sealing and opening ----------------------------------------------------------------------------------
