@@ -124,7 +124,11 @@ def test_nobody_reaches_a_person_who_has_not_accepted(alice: Terminal, register:
 
 
 def test_a_blocked_person_is_listed_until_unblocked(alice: Terminal, register: Callable[[str], Terminal]) -> None:
-    register("dora@ring.example").ok("contacts", "request", ALICE)
+    dora = register("dora@ring.example")
+    asked = {"user": "mimi://courier.example/u/alice", "state": "requested"}
+    assert dora.json("contacts", "request", ALICE) == asked
+    assert dora.json("contacts", "cancel", ALICE) == asked | {"state": None}
+    dora.ok("contacts", "request", ALICE)
 
     alice.ok("contacts", "block", "dora@ring.example")
     assert "blocked by you" in alice.ok("contacts", "list")

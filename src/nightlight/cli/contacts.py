@@ -46,43 +46,50 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
 
 
 @app.command
-async def request(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def request(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Ask a person; you can write to them once they accept."""
-    await _act(Client.request_contact, person, who, "You have asked {}.")
+    await _act(Client.request_contact, person, who, "You have asked {}.", json=json)
 
 
 @app.command
-async def accept(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def accept(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Accept a person who asks you; both of you can write then."""
-    await _act(Client.accept_contact, person, who, "You and {} can write to each other.")
+    await _act(Client.accept_contact, person, who, "You and {} can write to each other.", json=json)
 
 
 @app.command
-async def decline(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def decline(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Decline a person who asks you; they are not told."""
-    await _act(Client.decline_contact, person, who, "The request of {} is gone.")
+    await _act(Client.decline_contact, person, who, "The request of {} is gone.", json=json)
 
 
 @app.command
-async def cancel(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def cancel(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Take back your own request."""
-    await _act(Client.cancel_contact, person, who, "Your request to {} is gone.")
+    await _act(Client.cancel_contact, person, who, "Your request to {} is gone.", json=json)
 
 
 @app.command
-async def block(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def block(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Nothing of this person reaches you any more; they are not told."""
-    await _act(Client.block, person, who, "{} is blocked.")
+    await _act(Client.block, person, who, "{} is blocked.", json=json)
 
 
 @app.command
-async def unblock(person: Person, /, *, who: Who = DEFAULT_WHO) -> None:
+async def unblock(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Lift a block; being connected again takes a new request."""
-    await _act(Client.unblock, person, who, "{} is not blocked any more.")
+    await _act(Client.unblock, person, who, "{} is not blocked any more.", json=json)
 
 
-async def _act(action: Callable[[Client, UserUri], Awaitable[None]], person: Person, who: Who, done: str) -> None:
+async def _act(
+    action: Callable[[Client, UserUri], Awaitable[None]], person: Person, who: Who, done: str, *, json: bool
+) -> None:
     user = read_person(person)
     async with who.device() as client:
         await action(client, user)
-    print_line(done.format(written(user)))
+        contacts = await client.contacts() if json else []
+    if json:
+        state = next((contact.state for contact in contacts if contact.user == user), None)
+        print_json({"user": user, "state": state})
+    else:
+        print_line(done.format(written(user)))
