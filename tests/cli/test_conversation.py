@@ -65,6 +65,18 @@ def test_a_message_goes_there_and_back(alice: Terminal, bob: Terminal) -> None:
     assert third == "      line two"
 
 
+def test_somebody_is_asked_by_their_contact_code(register: Callable[[str], Terminal]) -> None:
+    fern, emil = register("fern@ring.example"), register("emil@courier.example")
+    code = emil.ok("contacts", "code")
+    assert code.startswith("nightlight:")
+
+    assert "emil@courier.example" in fern.ok("contacts", "request", code.strip())
+    emil.ok("contacts", "accept", "fern@ring.example")
+    assert fern.json("send", "emil@courier.example", "hello")["state"] == "sent"
+
+    assert fern.refused("contacts", "request", code.strip()[:-1]) == "that is not a contact code, or not all of it"
+
+
 def test_both_see_the_same_safety_number(alice: Terminal, bob: Terminal) -> None:
     number = alice.json("verify", BOB)["safety_number"]
 

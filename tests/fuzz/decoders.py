@@ -10,6 +10,7 @@ from typing import Any
 from nightlight.errors import ProblemName
 from nightlight.protocol import attachment, cbor, codec, content, franking, ids, messages
 from nightlight.protocol.codec import u16, u64, write_vector
+from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.content import MessageStatus
 from nightlight.protocol.credential import (
     Device,
@@ -39,6 +40,7 @@ REPORT = cbor.encode([[ONE_ID, MessageStatus.READ], [ONE_ID, MessageStatus.DELIV
 FRONT = write_vector(ROOM.encode()) + u64(7)
 PRIVATE = u16(1) + u16(2) + FRONT + b"\x01" + write_vector(b"\x00") + write_vector(bytes(28)) + write_vector(bytes(99))
 PUBLIC = u16(1) + u16(1) + FRONT + b"\x01\x00\x00\x00\x02" + write_vector(b"\x00") + b"\x03" + bytes(99)
+CODES = [row["code"].encode() for kind in ("codes", "refused") for row in read("contact-code")[kind]]
 URIS = [b"mimi://hub.example", ADA.encode(), PHONE.uri.encode(), ROOM.encode()]
 
 CLIENT_FRAMES = [
@@ -68,7 +70,7 @@ class Decoder:
     encode: Callable[[Any], bytes] | None = None
 
 
-def _of_text(parse: Callable[[str], str]) -> Callable[[bytes], str]:
+def _of_text(parse: Callable[[str], Any]) -> Callable[[bytes], Any]:
     return lambda data: parse(data.decode("latin-1"))
 
 
@@ -95,6 +97,7 @@ DECODERS = [
     Decoder("content.message_id", lambda data: content.message_id(ADA, ROOM, data), CONTENTS),
     Decoder("content.read_status_report", _status_report, [REPORT]),
     Decoder("content.salt_of", content.salt_of, CONTENTS),
+    Decoder("contact_code.ContactCode.decode", _of_text(ContactCode.decode), CODES),
     Decoder("credential.LeafCredential.decode", LeafCredential.decode, [LEAF], lambda credential: credential.encode()),
     Decoder(
         "credential.SignedDeviceList.decode",

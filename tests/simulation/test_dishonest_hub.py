@@ -11,6 +11,7 @@ from nightlight.client.identity import new_store, registration
 from nightlight.client.records import Standing
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, VerificationError
 from nightlight.mls.signing import SigningKey
+from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.ids import TimestampMs
 from nightlight.protocol.messages import (
     Accepted,
@@ -357,6 +358,31 @@ def test_nl_531_the_device_list_of_somebody_else_is_refused(friends: Friends) ->
         with pytest.raises(VerificationError) as refused:
             await mira._connection.housekeeping.learn_devices(device, URIS["tomas"])
         assert refused.value.check == "NL-531"
+
+    friends.run(story)
+
+
+def test_nl_533_an_account_key_that_is_not_the_contact_code_s_is_refused(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas = world.client("mira"), world.client("tomas")
+        theirs = ContactCode.decode(tomas.contact_code())
+        assert await mira.request_by_code(theirs.encode()) == tomas.user
+
+        another = replace(theirs, account_key=bytes(32))
+        with pytest.raises(VerificationError) as refused:
+            await mira.request_by_code(another.encode())
+        assert refused.value.check == "NL-533"
+
+        mira._store._write("DELETE FROM pins WHERE user = ?", (tomas.user,))
+        mira._connection.device.trust._lists.clear()
+        await mira.request_by_code(another.encode())
+        with pytest.raises(VerificationError) as refused:
+            await mira.safety_number(tomas.user)
+        assert refused.value.check == "NL-533"
+        assert faults(world, "mira") == [("NL-533", tomas.user)]
+
+        await mira.request_by_code(theirs.encode())
+        assert await mira.safety_number(tomas.user) == await tomas.safety_number(mira.user)
 
     friends.run(story)
 

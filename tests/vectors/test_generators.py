@@ -3,6 +3,7 @@ import pytest
 from tests.vectors import (
     generate_attachment,
     generate_cbor,
+    generate_contact_code,
     generate_conversation,
     generate_day_key,
     generate_filename,
@@ -21,6 +22,7 @@ from tests.vectors.writing import text
     [
         ("attachment", generate_attachment.vector()),
         ("cbor", generate_cbor.vector()),
+        ("contact-code", generate_contact_code.vector()),
         ("conversation", generate_conversation.vector()),
         ("day-key", generate_day_key.vector()),
         ("filename", generate_filename.vector()),

@@ -1,5 +1,6 @@
 """Our own vectors by a second reading of docs/protocol.md: nothing here imports the package."""
 
+import base64
 import hashlib
 import hmac
 import struct
@@ -74,6 +75,17 @@ def test_a_leaf_credential_is_signed_over_user_device_key_and_version() -> None:
     assert content.hex() == leaf["content"]
     assert signature.hex() == leaf["signature"]
     assert encoded.hex() == leaf["encoded"]
+
+
+def test_a_contact_code_is_user_key_and_checksum() -> None:
+    rows = read("contact-code")["codes"]
+    assert len(rows) == 2
+    for row in rows:
+        body = vec(row["user"].encode()) + bytes.fromhex(row["account_key"])
+        checksum = hashlib.sha256(b"NLF1 contact code" + body).digest()[:4]
+        scheme, _, encoded = row["code"].partition(":")
+        assert scheme == "nightlight"
+        assert base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)) == body + checksum
 
 
 def test_a_session_signature_covers_origin_device_nonce_and_expiry() -> None:

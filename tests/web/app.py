@@ -54,6 +54,11 @@ class Guest:
         """Where messages are written."""
         return self.page.get_by_role("textbox", name="Message")
 
+    @property
+    def standing(self) -> Locator:
+        """How the connection stands, in words."""
+        return self.page.locator(".sidebar .standing p")
+
     async def go(self, screen: str) -> None:
         """The screen named ``screen`` is open; from the list of conversations on."""
         await self.page.goto(f"{self.page.url.partition('#')[0]}#/{screen}")
@@ -107,5 +112,5 @@ async def join(browser: Browser, server: ServerProcess, user: UserUri, **options
     guest = await arrive(browser, server, user, **options)
     await guest.page.get_by_label("Your name at").fill(handle_of(user))
     await guest.page.get_by_role("button", name="Create account").click()
-    await expect(guest.page.get_by_text("Online", exact=True)).to_be_visible()
+    await expect(guest.standing).to_have_text("Online")
     return guest

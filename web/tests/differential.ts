@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 
 import * as cbor from '../src/cbor.ts';
 import { readPrivateMessage, readPublicMessageHeader, type Bytes } from '../src/codec.ts';
+import { decodeContactCode } from '../src/contact-code.ts';
 import * as content from '../src/content.ts';
 import { decodeLeafCredential, decodeSignedDeviceList, verifyDeviceList, verifyLeaf } from '../src/credential.ts';
 import { RemoteProtocolError, VerificationError } from '../src/errors.ts';
@@ -37,6 +38,7 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'cbor.decode': cbor.decode,
     'codec.read_private_message': readPrivateMessage,
     'codec.read_public_message_header': readPublicMessageHeader,
+    'contact_code.ContactCode.decode': (data) => decodeContactCode(latin1(data)),
     'content.decode': content.decode,
     'content.message_id': (data) => content.messageId(setting.user, setting.room, data),
     'content.read_status_report': readStatusReport,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.output import clock_time, print_json, print_line, print_table
-from nightlight.cli.people import read_person, written
+from nightlight.cli.people import read_contact_code, read_person, written
 from nightlight.cli.profile import DEFAULT_WHO, Who
 from nightlight.client.sdk import Client
+from nightlight.protocol.contact_code import is_contact_code
 from nightlight.protocol.ids import TimestampMs, UserUri, parse_user_uri
 from nightlight.protocol.messages import ContactState
 
@@ -18,6 +20,7 @@ app = App(
     name="contacts",
     help_epilogue=examples(
         "nightlight contacts request bob@gallery.example",
+        "nightlight contacts code --as bob@gallery.example",
         "nightlight contacts list",
         "nightlight contacts accept alice@courier.example --as bob@gallery.example",
     ),
@@ -46,9 +49,30 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
 
 
 @app.command
-async def request(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
-    """Ask a person; you can write to them once they accept."""
-    await _act(Client.request_contact, person, who, "You have asked {}.", json=json)
+async def request(
+    person: Annotated[str, Parameter(help="name@provider, or a contact code.")],
+    /,
+    *,
+    json: Json = False,
+    who: Who = DEFAULT_WHO,
+) -> None:
+    """Ask a person; you can write to them once they accept. With their contact code, no server can pose as them."""
+    if is_contact_code(person):
+        user = written(read_contact_code(person))
+        await _act(lambda client, _: client.request_by_code(person), user, who, "You have asked {}.", json=json)
+    else:
+        await _act(Client.request_contact, person, who, "You have asked {}.", json=json)
+
+
+@app.command
+async def code(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+    """Print your contact code: give it to people in a way that you trust."""
+    async with who.device() as client:
+        own = client.contact_code()
+    if json:
+        print_json({"code": own})
+    else:
+        print_line(own)
 
 
 @app.command
@@ -82,7 +106,7 @@ async def unblock(person: Person, /, *, json: Json = False, who: Who = DEFAULT_W
 
 
 async def _act(
-    action: Callable[[Client, UserUri], Awaitable[None]], person: Person, who: Who, done: str, *, json: bool
+    action: Callable[[Client, UserUri], Awaitable[object]], person: Person, who: Who, done: str, *, json: bool
 ) -> None:
     user = read_person(person)
     async with who.device() as client:

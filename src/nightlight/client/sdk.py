@@ -33,8 +33,10 @@ from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport, Transport
 from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, UnavailableError
 from nightlight.protocol.codec import MAX_U64
+from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.conversation import Reaction
+from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
@@ -174,6 +176,20 @@ class Client:
         """``user`` is asked; nothing reaches them until they accept."""
         await self._contact(ContactAction.REQUEST, user)
 
+    async def request_by_code(self, code: str) -> UserUri:
+        """The user of contact code ``code`` is asked, and believed under the account key in it alone.
+
+        Raises ``RemoteProtocolError`` NL-341 when it is none, ``VerificationError`` NL-533 when we know another key.
+        """
+        read = ContactCode.decode(code)
+        self._connection.device.trust.expect(read)
+        await self.request_contact(read.user)
+        return read.user
+
+    def contact_code(self) -> str:
+        """This person's own: whoever has it knows their account key without asking the hub."""
+        return ContactCode(self.user, self._my_list().account_key).encode()
+
     async def accept_contact(self, user: UserUri) -> None:
         """Both may write to each other."""
         await self._contact(ContactAction.ACCEPT, user)
@@ -201,11 +217,14 @@ class Client:
     async def safety_number(self, user: UserUri) -> str:
         """60 digits over both account keys, the same on both sides; compare them aloud."""
         device = self._connection.device
-        mine = device.trust.device_list(self.user)
         theirs = device.trust.device_list(user) or await self._housekeeping.learn_devices(device, user)
+        return safety_number(self.user, self._my_list().account_key, user, theirs.account_key)
+
+    def _my_list(self) -> DeviceList:
+        mine = self._connection.device.trust.device_list(self.user)
         if mine is None:
             raise LocalProtocolError("a device without its own device list")
-        return safety_number(self.user, mine.account_key, user, theirs.account_key)
+        return mine
 
     # --- rooms
 

@@ -11,12 +11,14 @@ from nightlight.client.store import Store
 from nightlight.errors import VerificationError
 from nightlight.mls.group import KeyPackage
 from nightlight.mls.group import Leaf as MlsLeaf
+from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential, SignedDeviceList, verify_leaf
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Directory, UserDevices
 
 Clock = Callable[[], TimestampMs]
+_CODE = "code "
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class LookUp(Exception):  # noqa: N818 - not an error: what to ask the server be
         self.directory = directory
 
 
+def _check_key(newest: DeviceList, expected: bytes | None) -> None:
+    if expected is not None and newest.account_key != expected:
+        raise VerificationError("NL-533", "another account key than that of the contact code")
+
+
 class Trust:
     """What is pinned in the store. It only ever moves forward."""
 
@@ -68,15 +75,27 @@ class Trust:
     def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
         """The device list that the server gave for ``user`` is pinned.
 
-        Raises what ``SignedDeviceList.verify`` does (NL-314 is a new person), and ``VerificationError``
-        NL-531 when it is the list of somebody else.
+        Raises what ``SignedDeviceList.verify`` does (NL-314 is a new person), and ``VerificationError``: NL-531 when
+        it is the list of somebody else, NL-533 when their contact code says another account key.
         """
         if devices.user != user:
             raise VerificationError("NL-531", "the device list of somebody else")
         signed = SignedDeviceList.decode(devices.device_list)
         newest = signed.verify(user, devices.account_key, self._clock(), known=self.device_list(user))
+        _check_key(newest, self._store.get(_CODE + user))
         self.pin(newest)
         return newest
+
+    def expect(self, code: ContactCode) -> None:
+        """No other account key than that of ``code`` is believed of its user; a later code replaces it.
+
+        Raises ``VerificationError`` NL-533 when another is pinned already.
+        """
+        known = self.device_list(code.user)
+        if known is not None:
+            _check_key(known, code.account_key)
+        with self._store.transaction():
+            self._store.put(_CODE + code.user, code.account_key)
 
     def pin(self, newest: DeviceList) -> None:
         """``newest``, verified or our own, is pinned."""

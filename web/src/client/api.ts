@@ -53,6 +53,14 @@ export interface Api {
   contacts(): Promise<Contact[]>;
   /** `request`: nothing reaches them until they accept. The others answer a request, take it back, or block. */
   contact(action: ContactAction, user: UserUri): Promise<void>;
+  /**
+   * The user of a contact code is asked, and believed under the account key in it alone.
+   *
+   * Throws `RemoteProtocolError` NL-341 when it is none, `VerificationError` NL-533 when we know another key.
+   */
+  requestByCode(code: string): Promise<UserUri>;
+  /** This person's own: whoever has it knows their account key without asking the hub. */
+  contactCode(): Promise<string>;
   /** 60 digits over both account keys, the same on both sides; to be compared aloud. */
   safetyNumber(user: UserUri): Promise<string>;
 

@@ -2,6 +2,7 @@
 
 import type { Contact } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
+import { decodeContactCode, encodeContactCode } from '../contact-code.ts';
 import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts';
 import { toHex } from '../hex.ts';
@@ -128,6 +129,22 @@ export class Client implements Api {
 
   async contact(action: ContactAction, user: UserUri): Promise<void> {
     await this.#open.hub.contact(action, user); // the server wakes whoever sees a change, ourselves included
+  }
+
+  async requestByCode(code: string): Promise<UserUri> {
+    const { device } = this.#open;
+    const read = await decodeContactCode(code);
+    await device.alone(() =>
+      device.store.transaction(() => {
+        device.trust.expect(read);
+      }),
+    );
+    await this.contact('request', read.user);
+    return read.user;
+  }
+
+  contactCode(): Promise<string> {
+    return encodeContactCode(this.#open.device.identity);
   }
 
   async safetyNumber(user: UserUri): Promise<string> {

@@ -92,6 +92,8 @@ export class Store {
   readonly outbox = new Table<OutboxItem>('outbox');
   readonly receipts = new Table<Receipt>('receipts');
   readonly pins = new Table<Pin>('pins');
+  /** Account keys that people's contact codes say. */
+  readonly codes = new Table<Bytes>('codes');
   readonly keyPackages = new Table<KeyPackageRecord>('key_packages');
   readonly contacts = new Table<Contact>('contacts');
   readonly faults = new Table<FaultSeen>('faults');
@@ -104,6 +106,7 @@ export class Store {
       this.outbox,
       this.receipts,
       this.pins,
+      this.codes,
       this.keyPackages,
       this.contacts,
       this.faults,

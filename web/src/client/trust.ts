@@ -2,6 +2,7 @@
 
 import type { Directory, UserDevices } from '../bodies.ts';
 import { type Bytes, equal } from '../codec.ts';
+import type { ContactCode } from '../contact-code.ts';
 import {
   decodeLeafCredential,
   decodeSignedDeviceList,
@@ -74,13 +75,26 @@ export class Trust {
   /**
    * The device list that the server gave for `user`, verified, to be pinned.
    *
-   * Throws what `verifyDeviceList` does (NL-314 is a new person), and `VerificationError` NL-531 when it is the list of
-   * somebody else.
+   * Throws what `verifyDeviceList` does (NL-314 is a new person), and `VerificationError`: NL-531 when it is the list of
+   * somebody else, NL-533 when their contact code says another account key.
    */
   async verify(user: UserUri, devices: UserDevices): Promise<DeviceList> {
     if (devices.user !== user) throw new VerificationError('NL-531', 'the device list of somebody else');
     const signed = decodeSignedDeviceList(devices.deviceList);
-    return verifyDeviceList(signed, user, devices.accountKey, this.#clock(), this.deviceList(user));
+    const newest = await verifyDeviceList(signed, user, devices.accountKey, this.#clock(), this.deviceList(user));
+    checkKey(newest, this.#store.codes.get(user));
+    return newest;
+  }
+
+  /**
+   * No other account key than that of the code is believed of its user; a later code replaces it. Inside a transaction.
+   *
+   * Throws `VerificationError` NL-533 when another is pinned already.
+   */
+  expect({ user, accountKey }: ContactCode): void {
+    const known = this.deviceList(user);
+    if (known !== null) checkKey(known, accountKey);
+    this.#store.codes.put(user, accountKey);
   }
 
   /** `newest`, verified or our own, is pinned. Inside a transaction. */
@@ -120,5 +134,11 @@ export class Trust {
     if (agent.hub === directory.hub && directory.frankingKeys.some((key) => equal(key, agent.key))) return;
     if (!asked) throw new LookUp([], true);
     throw new VerificationError('NL-521', "a franking key that is not in the hub's directory");
+  }
+}
+
+function checkKey(newest: DeviceList, expected: Bytes | null): void {
+  if (expected !== null && !equal(newest.accountKey, expected)) {
+    throw new VerificationError('NL-533', 'another account key than that of the contact code');
   }
 }

@@ -3,6 +3,7 @@
 import { assert, expect, test } from 'vitest';
 
 import { type Bytes } from '../../src/codec.ts';
+import { decodeContactCode, encodeContactCode } from '../../src/contact-code.ts';
 import {
   decodeLeafCredential,
   decodeSignedDeviceList,
@@ -155,6 +156,24 @@ export const RUNNERS: Runners = {
         expect(leaf.user).toBe(file.user);
       });
       expect(check).toBe(row.check);
+    });
+  },
+
+  'contact-code': () => {
+    interface File {
+      codes: { user: UserUri; account_key: string; code: string; also: string[] }[];
+      refused: { name: string; code: string; check: string }[];
+    }
+    const file = readVector<File>('contact-code');
+
+    test.each(file.codes)('$user hands over a code', async ({ user, account_key, code, also }) => {
+      const said = { user, accountKey: fromHex(account_key) };
+      expect(await encodeContactCode(said)).toBe(code);
+      for (const text of [code, ...also]) expect(await decodeContactCode(text)).toEqual(said);
+    });
+
+    test.each(file.refused)('no code: $name', async ({ code, check }) => {
+      expect(await checkOf(() => decodeContactCode(code))).toBe(check);
     });
   },
 
