@@ -1,7 +1,14 @@
 /** What went wrong, in words for a person. */
 
 import { StoreError } from '../client/errors.ts';
-import { type ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError } from '../errors.ts';
+import {
+  type Check,
+  type ProblemName,
+  RefusedError,
+  RemoteProtocolError,
+  UnavailableError,
+  VerificationError,
+} from '../errors.ts';
 import { say, type Words } from './words.ts';
 
 const PROBLEMS: Partial<Record<ProblemName, Words>> = {
@@ -17,6 +24,11 @@ const PROBLEMS: Partial<Record<ProblemName, Words>> = {
   unauthenticated: 'error.unauthenticated',
 };
 
+const CHECKS: Partial<Record<Check, Words>> = {
+  'NL-341': 'error.contact_code.wrong',
+  'NL-533': 'error.contact_code',
+};
+
 export function explainProblem(problem: ProblemName): string {
   return say(PROBLEMS[problem] ?? 'error.other');
 }
@@ -26,7 +38,8 @@ export function explain(error: unknown): string {
   if (error instanceof UnavailableError) return say('error.unavailable');
   if (error instanceof StoreError) return say('error.store', { reason: error.message });
   if (error instanceof RemoteProtocolError || error instanceof VerificationError) {
-    return say('error.unverified', { check: error.check });
+    const words = CHECKS[error.check];
+    return words ? say(words) : say('error.unverified', { check: error.check });
   }
   return say('error.other');
 }
