@@ -332,11 +332,13 @@ async def test_an_action_that_does_not_exist_is_malformed_or_not_there(mira: Lin
         check(response, ProblemName.MALFORMED, ProblemName.NOT_FOUND)
 
 
+PUBLIC = {"/v1/accounts", "/v1/challenges", "/v1/sessions", "/v1/directory", "/health", "/ready", "/metrics"}
+
+
 async def test_every_endpoint_but_the_public_ones_asks_for_a_token(hub: Hub) -> None:
-    public = {"/v1/accounts", "/v1/challenges", "/v1/sessions", "/v1/directory", "/health", "/ready", "/metrics"}
     async with httpx.AsyncClient(base_url=hub.url) as http:
         for template, verbs in offered(hub).items():
-            if template not in public:
+            if template not in PUBLIC:
                 for verb in verbs:
                     body = BODIES.get((verb, template)) or BODIES.get((verb, template.replace("}", ":str}")))
                     query = {QUERIES[verb, template]: MIRA} if (verb, template) in QUERIES else {"offset": "0"}
@@ -349,6 +351,12 @@ async def test_every_endpoint_but_the_public_ones_asks_for_a_token(hub: Hub) -> 
 async def test_the_interface_is_published(hub: Hub, mira: Line) -> None:
     published = (await mira.raw("GET", "/schema/openapi.json")).json()["paths"]
     assert {path: {verb.upper() for verb in verbs} for path, verbs in published.items()} == offered(hub)
+    for path, verbs in published.items():
+        for operation in verbs.values():
+            (success, other) = operation["responses"]
+            assert (success[0], other) == ("2", "default")
+            assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
+            assert operation["security"] == ([] if path in PUBLIC else [{"token": []}])
 
 
 async def test_health_and_metrics_answer_without_naming_anyone(mira: Line) -> None:

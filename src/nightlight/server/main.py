@@ -36,9 +36,10 @@ from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.blob_api import blob_api
 from nightlight.server.http.client_address import limit_arrivals
 from nightlight.server.http.connection import Connections
+from nightlight.server.http.interface import interface
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import render
-from nightlight.server.http.public_api import interface_document, public_api
+from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, refuse
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
@@ -220,7 +221,7 @@ def compose(
             *([] if app is None else [app]),
         ],
         exception_handlers={Exception: render},
-        openapi_config=interface_document(),
+        openapi_config=interface(),
         request_max_body_size=settings.body_bytes_max,
         logging_config=None,
         lifespan=[lifespan],

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from litestar import Request, Response, Router, get
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar import Response, Router, get
 from msgspec import Struct
 
-from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.messages import Directory
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.services.directory import DirectoryService
 
-_DOCUMENT = "/schema/openapi.json"
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -23,22 +18,6 @@ class Health(Struct, frozen=True):
     """``status`` is always ``ok``: otherwise the answer is a problem."""
 
     status: str = "ok"
-
-
-def interface_document() -> OpenAPIConfig:
-    """The HTTP interface as JSON, and no page: Litestar's would run code from elsewhere at the web app's own origin."""
-
-    def check_path(request: Request[Any, Any, Any]) -> None:
-        if request.scope["path"] != _DOCUMENT:
-            raise RefusedError(ProblemName.NOT_FOUND)
-
-    folder, _, name = _DOCUMENT.rpartition("/")
-    return OpenAPIConfig(
-        title="Nightlight",
-        version="1",
-        render_plugins=[JsonRenderPlugin(path=f"/{name}")],
-        openapi_router=Router(folder, route_handlers=[], before_request=check_path, include_in_schema=False),
-    )
 
 
 def public_api(directory: DirectoryService, metrics: Metrics, check_ready: Callable[[], None]) -> Router:
