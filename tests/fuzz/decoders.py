@@ -88,7 +88,7 @@ ATTACHMENTS = [bytes.fromhex(row["cbor"]) for row in read("attachment")["message
 
 DECODERS = [
     Decoder(
-        "attachment.attachments_in", lambda data: attachment.attachments_in(content.decode(data).body), ATTACHMENTS
+        "attachment.read_attachments", lambda data: attachment.read_attachments(content.decode(data).body), ATTACHMENTS
     ),
     Decoder("cbor.decode", cbor.decode, CBOR, cbor.encode),
     Decoder("codec.read_private_message", codec.read_private_message, [PRIVATE]),

@@ -19,7 +19,7 @@ from nightlight.protocol.attachment import (
     Sealer,
     UncheckedBlob,
     attachment_body,
-    attachments_in,
+    read_attachments,
 )
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.ids import BlobId, HubUri
@@ -114,7 +114,7 @@ def test_an_attachment_comes_out_of_a_message_as_it_went_in(
     attachment = Attachment(HUB, BLOB, seal, "image/jpeg", "lake.jpg", "a lake", preview)
     data = content.encode(MimiContent(bytes(16), EXTENSIONS, attachment_body(attachment, caption)))
     body = content.decode(data).body
-    assert attachments_in(body) == [attachment]
+    assert read_attachments(body) == [attachment]
     assert content.words_of(body) == (None if caption is None else Words("in the morning"))
 
 
@@ -142,21 +142,21 @@ def test_an_attachment_comes_out_of_a_message_as_it_went_in(
     ],
 )
 def test_an_attachment_that_is_not_sealed_hashed_and_at_a_hub_is_refused(changes: dict[str, Any], check: str) -> None:
-    assert attachments_in(external())
+    assert read_attachments(external())
     wrapped = MultiPart(PartSemantics.CHOOSE_ONE, (SinglePart("text/plain;charset=utf-8", b""), external(**changes)))
     for body in (external(**changes), wrapped):
         with pytest.raises(RemoteProtocolError) as refused:
-            attachments_in(body)
+            read_attachments(body)
         assert refused.value.check == check
 
 
 def test_every_attachment_is_found_wherever_it_stands() -> None:
     inner = MultiPart(PartSemantics.CHOOSE_ONE, (external(filename="1"), external(filename="2")))
     body = MultiPart(PartSemantics.PROCESS_ALL, (inner, PREVIEW, external(filename="3"), external(filename="4")))
-    found = attachments_in(body)
+    found = read_attachments(body)
     assert [attachment.filename for attachment in found] == ["1", "2", "3", "4"]
     assert [attachment.preview for attachment in found] == [None, None, PREVIEW, None]
-    assert attachments_in(SinglePart("text/plain;charset=utf-8", b"hello")) == []
+    assert read_attachments(SinglePart("text/plain;charset=utf-8", b"hello")) == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_every_attachment_is_found_wherever_it_stands() -> None:
 )
 def test_a_preview_is_a_small_picture_of_a_harmless_kind(part: Part) -> None:
     body = MultiPart(PartSemantics.SINGLE_UNIT, (part, external()))
-    assert [attachment.preview for attachment in attachments_in(body)] == [None]
+    assert [attachment.preview for attachment in read_attachments(body)] == [None]
 
 
 def test_each_of_key_nonce_data_and_hash_changes_the_name_under_which_it_is_kept() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from nightlight.errors import RemoteProtocolError, VerificationError
 from nightlight.protocol import content
-from nightlight.protocol.attachment import Seal, Sealer, UncheckedBlob, attachment_body, attachments_in
+from nightlight.protocol.attachment import Seal, Sealer, UncheckedBlob, attachment_body, read_attachments
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.part import TEXT_PLAIN, SinglePart
 from tests.vectors.reading import read
@@ -31,7 +31,7 @@ def test_a_file_is_sealed_and_opened(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("row", VECTOR["messages"], ids=lambda row: row["name"])
 def test_a_message_names_its_attachments(row: dict[str, Any]) -> None:
     message = content.decode(bytes.fromhex(row["cbor"]))
-    found = attachments_in(message.body)
+    found = read_attachments(message.body)
     assert row["attachments"] == [
         {"filename": one.filename, "preview": None if one.preview is None else one.preview.content.hex()}
         for one in found
@@ -47,7 +47,7 @@ def test_a_message_names_its_attachments(row: dict[str, Any]) -> None:
 def test_an_attachment_that_fails_a_check_is_refused(row: dict[str, Any]) -> None:
     body = content.decode(bytes.fromhex(row["cbor"])).body
     with pytest.raises(RemoteProtocolError) as refused:
-        attachments_in(body)
+        read_attachments(body)
     assert refused.value.check == row["check"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nightlight.errors import VerificationError
 from nightlight.protocol import content, franking
-from nightlight.protocol.attachment import Attachment, Seal, UncheckedBlob, attachment_body, attachments_in
+from nightlight.protocol.attachment import Attachment, Seal, UncheckedBlob, attachment_body, read_attachments
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.ids import BlobId, HubUri
 from tests.vectors.reading import read
@@ -52,7 +52,7 @@ def test_the_franked_content_says_which_key_was_meant() -> None:
     for seal in SEALS:
         body = attachment_body(Attachment(HUB, BLOB, seal, "image/png"))
         data = content.encode(MimiContent(bytes(16), EXTENSIONS, body))
-        (attachment,) = attachments_in(content.decode(data).body)
+        (attachment,) = read_attachments(content.decode(data).body)
         assert attachment.seal == seal
         tags.add(franking.franking_tag(data))
     assert len(tags) == 2

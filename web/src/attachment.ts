@@ -101,11 +101,11 @@ export function attachmentBody(attachment: Attachment, caption: Part | null = nu
  *
  * Throws `RemoteProtocolError` NL-150 to NL-153.
  */
-export function attachmentsIn(body: Part): Attachment[] {
+export function readAttachments(body: Part): Attachment[] {
   if (body.kind === 'external') return [readAttachment(body, null)];
   if (body.kind !== 'multi') return [];
   return body.parts.flatMap((part, at) =>
-    part.kind === 'external' ? [readAttachment(part, previewOf(body.parts[at - 1]))] : attachmentsIn(part),
+    part.kind === 'external' ? [readAttachment(part, previewOf(body.parts[at - 1]))] : readAttachments(part),
   );
 }
 

@@ -94,7 +94,7 @@ def attachment_body(attachment: Attachment, caption: SinglePart | None = None) -
     return MultiPart(PartSemantics.SINGLE_UNIT, (*before, external)) if before else external
 
 
-def attachments_in(body: Part) -> list[Attachment]:
+def read_attachments(body: Part) -> list[Attachment]:
     """Every attachment in ``body``, in order; each has the preview that stands right before it.
 
     Raises ``RemoteProtocolError`` NL-150 to NL-153.
@@ -108,7 +108,7 @@ def attachments_in(body: Part) -> list[Attachment]:
                 if isinstance(part, ExternalPart):
                     found.append(_attachment(part, _as_preview(before)))
                 else:
-                    found += attachments_in(part)
+                    found += read_attachments(part)
             return found
     return []
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { attachmentBody, attachmentsIn, openBlob, type Seal, sealBlob, sealName } from '../../src/attachment.ts';
+import { attachmentBody, readAttachments, openBlob, type Seal, sealBlob, sealName } from '../../src/attachment.ts';
 import type { Bytes } from '../../src/codec.ts';
 import * as content from '../../src/content.ts';
 import { safeFilename } from '../../src/filename.ts';
@@ -56,7 +56,7 @@ export const RUNNERS: Runners = {
 
     test.each(file.messages)('a message names its attachments: $name', ({ name, cbor, attachments }) => {
       const message = content.decode(fromHex(cbor));
-      const found = attachmentsIn(message.body);
+      const found = readAttachments(message.body);
       const named = found.map(({ filename, preview }) => ({ filename, preview: preview && toHex(preview.content) }));
       expect(named).toEqual(attachments);
       const hub = name === 'at another hub' ? 'mimi://elsewhere.example' : file.hub;
@@ -69,7 +69,7 @@ export const RUNNERS: Runners = {
 
     test.each(file['refused messages'])('an attachment that fails a check is refused: $name', async (row) => {
       const { body } = content.decode(fromHex(row.cbor));
-      expect(await checkOf(() => attachmentsIn(body))).toBe(row.check);
+      expect(await checkOf(() => readAttachments(body))).toBe(row.check);
     });
 
     test.each(file['refused blobs'])('bytes that are not the blob are refused: $name', async (row) => {
@@ -119,7 +119,7 @@ export const RUNNERS: Runners = {
       }
 
       test.each([first, second])('and it is read', (seal) => {
-        expect(attachmentsIn(content.decode(message(seal)).body).map((found) => found.seal)).toEqual([seal]);
+        expect(readAttachments(content.decode(message(seal)).body).map((found) => found.seal)).toEqual([seal]);
       });
 
       test('and the tags differ', async () => {
