@@ -53,8 +53,8 @@ test: check $(HUB_MODULE) ## everything; ends with pytest's closing line
 bench: setup ## measure, print tables, write build/bench.json
 	$(BIN)/python -m bench
 
-soak: setup ## the fault tests for hours: SOAK_ROUNDS=500
-	NIGHTLIGHT_FAULT_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/faults tests/simulation
+soak: setup ## the fault tests and mixed clients for hours: SOAK_ROUNDS=500
+	NIGHTLIGHT_FAULT_ROUNDS=$(SOAK_ROUNDS) $(BIN)/pytest tests/faults tests/simulation tests/web/test_interoperability.py
 
 lock: .venv/.packages ## requirements*.txt and Cargo.lock anew, within what *.in and Cargo.toml allow
 	for name in requirements requirements-dev; do \

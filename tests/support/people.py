@@ -82,6 +82,20 @@ async def returning(user: UserUri, folder: Path, *, through: str | None = None) 
     return client
 
 
+async def drop(client: Client) -> None:
+    """The power of the device fails: nothing of it runs any more, and nothing is put in order first."""
+    connection = client._connection
+    running, connection._running = connection._running, None
+    tasks = [task for task in (running, connection._reading, *connection._chores.values()) if task is not None]
+    for task in tasks:
+        task.cancel()
+    connection.watchers.end(UnavailableError("the power is gone"))
+    client._store.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await connection._close_stream()
+    await client._hub.close()
+
+
 async def insist(ask: Callable[[], Awaitable[T]]) -> T:
     """The answer of ``ask``, which is asked again while the server cannot be reached, as a person would."""
     for _ in range(TRIES):

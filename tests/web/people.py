@@ -27,13 +27,13 @@ _CALL = """async ([method, args]) => {
   try {
     return { value: (await globalThis.device[method](...args)) ?? null };
   } catch (error) {
-    return { refused: error.problem ?? error.check ?? `${error.name}: ${error.message}` };
+    return { refused: error.problem ?? error.check ?? error.fault ?? `${error.name}: ${error.message}` };
   }
 }"""
 
 
 class Refused(Exception):  # noqa: N818 - what the device answers, not a failure of the test
-    """The device threw; ``reason`` is the problem's or the check's name."""
+    """The device threw; ``reason`` is the name of the problem, the check or what is wrong with the storage."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -49,9 +49,9 @@ class Person:
     page: Page
     address: str
 
-    async def call(self, method: str, *args: Any) -> Any:
-        """What the SDK's ``method`` returns."""
-        answer = await self.page.evaluate(_CALL, [method, args])
+    async def call(self, method: str, *args: Any, tab: Page | None = None) -> Any:
+        """What the SDK's ``method`` returns, in ``tab`` if given."""
+        answer = await (tab or self.page).evaluate(_CALL, [method, args])
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer["value"]
@@ -62,6 +62,17 @@ class Person:
         await self.page.goto(self.address)
         await self.page.evaluate(_OPEN, f"/assets/{sdk_file()}")
         return self.page
+
+    async def crash(self, tab: Page | None = None) -> None:
+        """The process of ``tab`` and its worker is gone, as if killed."""
+        tab = tab or self.page
+        gone = asyncio.get_running_loop().create_future()
+        tab.once("crash", lambda _tab: gone.set_result(None))
+        debugger = await self.context.new_cdp_session(tab)
+        crashing = asyncio.ensure_future(debugger.send("Page.crash"))
+        await gone
+        await tab.close()
+        await asyncio.gather(crashing, return_exceptions=True)
 
     async def wait_online(self) -> None:
         """The connection is up, and everything the hub had for this device is processed."""

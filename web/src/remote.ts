@@ -1,7 +1,7 @@
 /** What tabs and the worker say to each other: calls of `Api`, answers, events. */
 
 import type { Event } from './client/events.ts';
-import { StoreError } from './client/errors.ts';
+import { StoreError, type StoreFault } from './client/errors.ts';
 import {
   type Check,
   LocalProtocolError,
@@ -11,6 +11,9 @@ import {
   UnavailableError,
   VerificationError,
 } from './errors.ts';
+
+/** The lock that a worker holds as long as it runs. */
+export const WORKER_LOCK = 'nightlight worker';
 
 /** `from`: the tab that asks. `id`: among its calls. */
 export interface CallMessage {
@@ -33,6 +36,11 @@ export interface EventsMessage {
   readonly events: readonly Event[];
 }
 
+/** The worker runs, and the one before it does not. */
+export interface ReadyMessage {
+  readonly kind: 'ready';
+}
+
 /** A tab has begun to lead: what is not answered is asked again. */
 export interface LeadingMessage {
   readonly kind: 'leading';
@@ -49,6 +57,7 @@ export interface PlainError {
   readonly problem?: ProblemName;
   readonly epoch?: number | null;
   readonly retryAfterS?: number;
+  readonly fault?: StoreFault;
 }
 
 /** `error`, to be sent. */
@@ -62,20 +71,21 @@ export function plain(error: unknown): PlainError {
   if (error instanceof UnavailableError) {
     return { name: error.name, message: error.message, retryAfterS: error.retryAfterS };
   }
+  if (error instanceof StoreError) return { name: error.name, message: error.message, fault: error.fault };
   if (error instanceof Error) return { name: error.name, message: error.message };
   return { name: 'Error', message: 'something that is no error was thrown' };
 }
 
 /** The error that was sent. */
 export function revive(error: PlainError): Error {
-  const { name, message, check, reason = '', problem = 'internal', epoch = null, retryAfterS = 1 } = error;
+  const { name, message, check, reason = '', problem = 'internal', epoch = null, retryAfterS = 1, fault } = error;
   switch (name) {
     case 'RefusedError':
       return new RefusedError(problem, epoch);
     case 'UnavailableError':
       return new UnavailableError(message, retryAfterS);
     case 'StoreError':
-      return new StoreError(message);
+      return new StoreError(fault ?? 'refused', message);
     case 'RemoteProtocolError':
       if (check !== undefined) return new RemoteProtocolError(check, reason);
       break;

@@ -2,17 +2,21 @@
  * What the page calls: `Api`, whichever tab's worker answers.
  *
  * Several tabs may be open, and one store cannot have two devices at work in it. So one tab *leads*: it holds a lock of
- * this origin, runs the worker, and answers the others, which reach it through a channel. When it is closed, however
- * that happens, the browser hands the lock to another tab; that one starts a worker, says so, and is asked again what
- * was not answered. Asking twice is harmless: whatever `Api` does, it may be told to do again.
+ * this origin, runs the worker, and answers the others, which reach it through a channel. The worker holds a second lock.
+ * When the tab is closed or its worker ends, however that happens, the browser hands the locks on: another worker starts,
+ * opens the store as it finds it, says so, and is asked again what was not answered. Asking twice is harmless: whatever
+ * `Api` does, it may be told to do again.
  */
 
-import type { Api } from './client/api.ts';
-import type { Event } from './client/events.ts';
+import type { Api, Me } from './client/api.ts';
+import { wiped } from './client/errors.ts';
+import type { Event, MessageKey } from './client/events.ts';
+import type { Bytes } from './codec.ts';
 import { SALT_BYTES } from './content.ts';
-import type { RoomUri } from './ids.ts';
-import type { AnswerMessage, CallMessage, EventsMessage, LeadingMessage, Outcome } from './remote.ts';
-import { revive } from './remote.ts';
+import { UnavailableError } from './errors.ts';
+import type { RoomUri, UserUri } from './ids.ts';
+import type { AnswerMessage, CallMessage, EventsMessage, LeadingMessage, Outcome, ReadyMessage } from './remote.ts';
+import { plain, revive, WORKER_LOCK } from './remote.ts';
 import { startWorker } from './start-worker.ts';
 
 export type { Agreement, Me } from './client/api.ts';
@@ -22,6 +26,8 @@ export type { ContactAction } from './client/hub.ts';
 
 /** Of the lock and of the channel. */
 const NAME = 'nightlight';
+/** Between two workers, should they end again and again. */
+const PAUSE_MS = 500;
 
 type ChannelMessage = CallMessage | AnswerMessage | EventsMessage | LeadingMessage;
 
@@ -30,13 +36,20 @@ interface Pending {
   readonly settle: (outcome: Outcome) => void;
 }
 
-/** `Api`, and what happens; `send` chooses the salt. */
-export interface Nightlight extends Omit<Api, 'send'> {
+/** `Api`, and what happens; what is random is chosen here. */
+export interface Nightlight extends Omit<Api, 'send' | 'createRoom'> {
   /** `text` is durable in the outbox and goes out in order. Throws as `Api.send`. Returns the message's id. */
   send(room: RoomUri, text: string): Promise<string>;
+  /** A new room, as `Api.createRoom`. */
+  createRoom(users: readonly UserUri[]): Promise<RoomUri>;
+  /** As `Api.me`. Throws `StoreError` `wiped` where a device was registered that this browser no longer holds. */
+  me(): Promise<Me | null>;
   /** `listener` hears what happens from now on, in every tab; until the function returned is called. */
   listen(listener: (event: Event) => void): () => void;
 }
+
+/** What is not simply passed on. */
+type Own = Pick<Nightlight, 'listen' | 'send' | 'createRoom' | 'me' | 'register' | 'startAnew'>;
 
 class Tab {
   readonly #name = crypto.randomUUID();
@@ -52,7 +65,7 @@ class Tab {
     this.#channel.onmessage = ({ data }: MessageEvent<ChannelMessage>) => {
       this.#hear(data);
     };
-    void navigator.locks.request(NAME, () => this.#lead());
+    void this.#leadAlways();
     addEventListener('online', () => void this.call('hurry', []));
   }
 
@@ -104,16 +117,43 @@ class Tab {
     }
   }
 
-  /** The worker runs; until the tab is closed. */
-  #lead(): Promise<never> {
-    const worker = (this.#worker = startWorker());
-    worker.onmessage = ({ data }: MessageEvent<AnswerMessage | EventsMessage>) => {
-      this.#hear(data);
-      if (data.kind === 'events' || data.to !== this.#name) this.#channel.postMessage(data);
-    };
-    for (const { call } of this.#pending.values()) this.#hand(call);
-    this.#channel.postMessage({ kind: 'leading' } satisfies LeadingMessage);
-    return new Promise(() => undefined);
+  async #leadAlways(): Promise<never> {
+    for (;;) {
+      await navigator.locks.request(NAME, () => this.#lead());
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  /** The worker runs; until it ends, or the tab is closed. */
+  async #lead(): Promise<void> {
+    const worker = startWorker();
+    const started = await new Promise<boolean>((resolve) => {
+      worker.onerror = () => {
+        resolve(false); // after it has started, this changes nothing
+      };
+      worker.onmessage = ({ data }: MessageEvent<AnswerMessage | EventsMessage | ReadyMessage>) => {
+        if (data.kind === 'ready') resolve(true);
+        else this.#pass(data);
+      };
+    });
+    if (started) {
+      this.#worker = worker;
+      for (const { call } of this.#pending.values()) this.#hand(call);
+      this.#channel.postMessage({ kind: 'leading' } satisfies LeadingMessage);
+      await navigator.locks.request(WORKER_LOCK, () => undefined); // ours once the worker has ended
+      this.#worker = null;
+      this.#handed.clear();
+    } else {
+      const error = plain(new UnavailableError('a part of this page cannot be loaded'));
+      for (const { settle } of this.#pending.values()) settle({ error });
+    }
+    worker.terminate();
+  }
+
+  /** What the worker says goes to whom it concerns. */
+  #pass(message: AnswerMessage | EventsMessage): void {
+    this.#hear(message);
+    if (message.kind === 'events' || message.to !== this.#name) this.#channel.postMessage(message);
   }
 }
 
@@ -125,17 +165,56 @@ export function nightlight(): Nightlight {
 }
 
 function open(tab: Tab): Nightlight {
-  const own = {
-    listen: (listener: (event: Event) => void) => tab.listen(listener),
-    send: (room: RoomUri, text: string) =>
-      tab.call('send', [room, text, crypto.getRandomValues(new Uint8Array(SALT_BYTES))]),
+  const call = tab.call.bind(tab);
+  const own: Own = {
+    listen: tab.listen.bind(tab),
+    send: (room, text) => call('send', [room, text, randomBytes()]) as Promise<MessageKey>,
+    createRoom: (users) => call('createRoom', [users, randomBytes()]) as Promise<RoomUri>,
+    async me() {
+      const me = (await call('me', [])) as Me | null;
+      if (me !== null) remember(true);
+      else if (remembers()) throw wiped();
+      return me;
+    },
+    async register(user) {
+      const me = (await call('register', [user])) as Me;
+      remember(true);
+      void navigator.storage.persist().catch(() => false);
+      return me;
+    },
+    async startAnew() {
+      await call('startAnew', []);
+      remember(false);
+    },
   };
   return new Proxy(own, {
     get: (own, name) => {
-      if (name === 'listen' || name === 'send') return own[name];
+      if (name in own) return own[name as keyof Own];
       // Nothing here is a promise, though `await` asks.
       if (typeof name !== 'string' || name === 'then') return undefined;
-      return (...args: readonly unknown[]) => tab.call(name, args);
+      return (...args: readonly unknown[]) => call(name, args);
     },
-  }) as unknown as Nightlight;
+  }) as Nightlight;
+}
+
+function randomBytes(): Bytes {
+  return crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+}
+
+/** That there is a device here, and nothing of whose, is also noted beside the store, to be missed if that is wiped. */
+function remember(device: boolean): void {
+  try {
+    if (device) localStorage.setItem(NAME, 'device');
+    else localStorage.removeItem(NAME);
+  } catch {
+    // A browser that stores nothing has said so already.
+  }
+}
+
+function remembers(): boolean {
+  try {
+    return localStorage.getItem(NAME) !== null;
+  } catch {
+    return false;
+  }
 }

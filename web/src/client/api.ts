@@ -3,14 +3,14 @@
  *
  * Network failures never lose anything: what is sent waits in the outbox. What asks the server throws `RefusedError` or
  * `UnavailableError`; what the server answers against the rules, `RemoteProtocolError` or `VerificationError`; the
- * browser's storage, `StoreError`. All but `me`, `register` and `connectionState` throw `RefusedError`
+ * browser's storage, `StoreError`. All but `me`, `register`, `connectionState`, `storage` and `startAnew` throw `RefusedError`
  * `unauthenticated` before somebody is registered.
  */
 
 import type { Contact } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
-import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary } from './events.ts';
+import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import type { Evidence } from './records.ts';
 
@@ -40,10 +40,15 @@ export interface Api {
    * A new person with this first device exists at the server, and the connection is kept from now on.
    *
    * After `UnavailableError` the same call goes on where it was; after `RefusedError` (`handle_taken`, `not_found`)
-   * nothing is left. Throws `StoreError` if somebody is registered here already.
+   * nothing is left. Throws `StoreError` `occupied` if somebody else is registered here.
    */
   register(user: UserUri): Promise<Me>;
   setReceipts(wanted: boolean): Promise<void>;
+
+  /** What becomes of what this browser holds. */
+  storage(): Promise<StorageState>;
+  /** Everything that this browser holds of the device is erased, for ever; somebody can register. */
+  startAnew(): Promise<void>;
 
   connectionState(): Promise<ConnectionState>;
   /** The network may be back: who waits to connect tries at once. */
@@ -69,12 +74,13 @@ export interface Api {
   /** The room of this person and `user` alone: the one that exists, or a new one, as `createRoom`. */
   roomWith(user: UserUri): Promise<RoomUri>;
   /**
-   * A new room of this person and `users`, who are members once this returns.
+   * A new room of this person and `users`, who are members once this returns; the same `name`, 16 random bytes, is the
+   * same room.
    *
    * Throws `RefusedError` (`not_found`: not a contact; `no_key_package`). After `UnavailableError` the room may exist, and
    * is then completed as soon as the server answers.
    */
-  createRoom(users: readonly UserUri[]): Promise<RoomUri>;
+  createRoom(users: readonly UserUri[], name: Bytes): Promise<RoomUri>;
   /** Every device of `users` is a member. */
   add(room: RoomUri, users: readonly UserUri[]): Promise<void>;
   /** No device of `users` is a member. Throws `RefusedError`: only who began the room may do that. */

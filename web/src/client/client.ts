@@ -9,15 +9,18 @@ import { toHex } from '../hex.ts';
 import type { RoomUri, UserUri } from '../ids.ts';
 import { safetyNumber } from '../safety-number.ts';
 import type { Agreement, Api, Me } from './api.ts';
+import { wiped } from './errors.ts';
 import { Connection } from './connection.ts';
-import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary } from './events.ts';
+import { ROOM_NAME_BYTES } from './device.ts';
+import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
 import type { Evidence, Identity, Intent, RoomRecord } from './records.ts';
-import { Store } from './store.ts';
+import { Store, type StoreState } from './store.ts';
+import { random } from './surroundings.ts';
 
-export class Client implements Api {
+export class Client implements Omit<Api, 'startAnew'> {
   readonly #store: Store;
   readonly #serverUrl: string;
   readonly #tell: (events: Event[]) => void;
@@ -32,11 +35,21 @@ export class Client implements Api {
 
   /** The device in the store named `name`, connected if somebody is registered there. Throws `StoreError`. */
   static async open(name: string, serverUrl: string, tell: (events: Event[]) => void): Promise<Client> {
-    const store = await Store.open(name);
+    const store = await Store.open(name, (state) => {
+      void storageState(state).then((state) => {
+        tell([{ kind: 'storage_changed', state }]);
+      });
+    });
     const client = new Client(store, serverUrl, tell);
     const identity = store.identity.get('');
     if (identity?.registered) (await client.#connect(identity)).start();
     return client;
+  }
+
+  /** Nothing is read, written or sent any more. */
+  async close(): Promise<void> {
+    await this.#connection?.stop();
+    this.#store.close();
   }
 
   async #connect(identity: Identity): Promise<Connection> {
@@ -62,6 +75,8 @@ export class Client implements Api {
 
   register(user: UserUri): Promise<Me> {
     return this.#making.hold(async () => {
+      const known = await this.me();
+      if (known?.user === user) return known;
       const identity = await newIdentity(this.#store, this.#serverUrl, user);
       const connection = await this.#connect(identity);
       try {
@@ -102,6 +117,15 @@ export class Client implements Api {
         this.#store.settings.put('receipts', wanted);
       }),
     );
+  }
+
+  /** The device is still here. Throws `StoreError` `wiped`. */
+  check(): void {
+    if (this.#store.state === 'wiped') throw wiped();
+  }
+
+  storage(): Promise<StorageState> {
+    return storageState(this.#store.state);
   }
 
   connectionState(): Promise<ConnectionState> {
@@ -172,23 +196,37 @@ export class Client implements Api {
       const wanted = [this.#open.device.identity.user, user].sort().join();
       const known = this.#store.rooms.values().filter((record) => isOpen(record) && record.members.join() === wanted);
       const best = known.find((record) => record.standing === 'joined') ?? known[0];
-      if (best === undefined) return this.#createRoom([user]);
+      if (best === undefined) return this.#createRoom([user], random(ROOM_NAME_BYTES));
       if (best.standing === 'created') await this.#announce(best.room);
       return best.room;
     });
   }
 
-  createRoom(users: readonly UserUri[]): Promise<RoomUri> {
-    return this.#making.hold(() => this.#createRoom(users));
+  createRoom(users: readonly UserUri[], name: Bytes): Promise<RoomUri> {
+    return this.#making.hold(() => this.#createRoom(users, name));
   }
 
-  async #createRoom(users: readonly UserUri[]): Promise<RoomUri> {
+  async #createRoom(users: readonly UserUri[], name: Bytes): Promise<RoomUri> {
     const { device, housekeeping, watchers } = this.#open;
+    const room = device.roomNamed(name);
+    const known = this.#store.rooms.get(room);
+    if (known !== null) return this.#complete(known);
     const packages = await housekeeping.claim(users);
     const agent = await housekeeping.frankingAgent();
-    const { room, submissionId } = await device.createRoom(users, packages, agent);
+    const submissionId = await device.createRoom(room, users, packages, agent);
     const added = watchers.expect(submissionId);
     await this.#announce(room);
+    await added;
+    return room;
+  }
+
+  /** The room, which this device began before, is as `createRoom` leaves it. */
+  async #complete({ room, standing }: RoomRecord): Promise<RoomUri> {
+    if (standing !== 'created' && standing !== 'joined') throw new RefusedError('not_found');
+    const { watchers } = this.#open;
+    const [first] = this.#store.outboxOf(room).filter((item) => item.kind === 'commit');
+    const added = first && watchers.expect(first.submissionId);
+    if (standing === 'created') await this.#announce(room);
     await added;
     return room;
   }
@@ -277,6 +315,11 @@ export class Client implements Api {
   faults(): Promise<FaultSeen[]> {
     return Promise.resolve(this.#store.faults.values());
   }
+}
+
+async function storageState(state: StoreState): Promise<StorageState> {
+  if (state !== 'open') return state;
+  return (await navigator.storage.persisted()) ? 'kept' : 'evictable';
 }
 
 /** Rooms that can be written to. */

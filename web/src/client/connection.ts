@@ -71,7 +71,7 @@ export class Connection {
     return this.#housekeeping;
   }
 
-  /** `offline` as well once a fault of ours has ended the loop. */
+  /** `offline` as well once the loop has ended: by a fault of ours, or because the browser has wiped the store. */
   get state(): ConnectionState {
     return this.#failed ? 'offline' : this.#device.session.state;
   }
@@ -124,9 +124,10 @@ export class Connection {
     } catch (error) {
       this.#failed = true;
       this.#closeStream();
-      this.watchers.end(new LocalProtocolError('the connection has ended by a fault of this program'));
-      this.watchers.tell([{ kind: 'connection_changed', state: 'offline', reason: 'a fault of this program' }]);
-      throw error;
+      const reason = error instanceof StoreError ? error.message : 'a fault of this program';
+      this.watchers.end(error instanceof StoreError ? error : new LocalProtocolError(reason));
+      this.watchers.tell([{ kind: 'connection_changed', state: 'offline', reason }]);
+      if (!(error instanceof StoreError)) reportError(error);
     }
   }
 
@@ -134,7 +135,7 @@ export class Connection {
     try {
       await this.#turn();
     } catch (error) {
-      if (error instanceof StoreError) await this.#beginAgain(error.message);
+      if (error instanceof StoreError && error.fault !== 'wiped') await this.#beginAgain(error.message);
       else if (error instanceof UnavailableError) await this.#lose(error.message);
       else throw error;
     }

@@ -20,10 +20,10 @@ import { Outbox } from './outbox.ts';
 import type { Identity, Intent, OutboxItem, RoomRecord } from './records.ts';
 import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
-import { now, random } from './surroundings.ts';
+import { now } from './surroundings.ts';
 import { type Asked, LookUp, NOTHING_ASKED, Trust } from './trust.ts';
 
-const ROOM_NAME_BYTES = 16;
+export const ROOM_NAME_BYTES = 16;
 
 /** Ask the server what `lookup` names, and `resume` with these entries. `asked`: before, for their sake. */
 export interface Ask {
@@ -267,21 +267,24 @@ export class Device {
     await this.#run(this.session.openRoom(room, cursor, epoch, this.store.outboxOf(room)));
   }
 
-  /** A room of this device, and the intent to add `users`, are durable; the hub does not know it yet. */
+  /** The room that this device begins under `name`. */
+  roomNamed(name: Bytes): RoomUri {
+    return roomUri(providerOf(this.identity.user), toHex(name));
+  }
+
+  /** `room`, new, and the intent to add `users` are durable; the hub does not know it yet. */
   createRoom(
+    room: RoomUri,
     users: readonly UserUri[],
     keyPackages: readonly Bytes[],
     agent: FrankingAgent,
-  ): Promise<{ room: RoomUri; submissionId: SubmissionKey }> {
+  ): Promise<SubmissionKey> {
     return this.alone(() => {
-      const { user } = this.identity;
-      const room = roomUri(providerOf(user), toHex(random(ROOM_NAME_BYTES)));
-      const members = Array.from(new Set([user, ...users])).sort();
+      const members = Array.from(new Set([this.identity.user, ...users])).sort();
       return this.groups.transaction(async () => {
         this.store.rooms.put(room, { ...newRoom(room, 'created', 0, agent.key), members });
         await this.groups.create(room, encodeFrankingAgent(agent));
-        const { submissionId } = this.#outbox.commit(room, { add: keyPackages, remove: [] });
-        return { room, submissionId };
+        return this.#outbox.commit(room, { add: keyPackages, remove: [] }).submissionId;
       });
     });
   }

@@ -88,4 +88,32 @@ export interface ConnectionChanged {
   readonly reason: string | null;
 }
 
-export type Event = MessageShown | MessageStateChanged | ContactChanged | RoomChanged | FaultSeen | ConnectionChanged;
+/** The device was opened, by another tab or again: whatever was read before may be behind. */
+export interface DeviceOpened {
+  readonly kind: 'device_opened';
+}
+
+/**
+ * What becomes of what this browser holds.
+ *
+ * `kept`: the browser has promised to keep it. `evictable`: it may wipe it when space is short. `full`: nothing more can
+ * be written now; what has come waits at the hub. `wiped`: this browser no longer holds the device. `damaged`: it holds
+ * parts of it, which are of no use. `refused`: it lets nothing be stored. After the last three, only starting anew helps.
+ */
+export type StorageState = 'kept' | 'evictable' | 'full' | 'wiped' | 'damaged' | 'refused';
+
+/** The device's storage has another state. */
+export interface StorageChanged {
+  readonly kind: 'storage_changed';
+  readonly state: StorageState;
+}
+
+export type Event =
+  | MessageShown
+  | MessageStateChanged
+  | ContactChanged
+  | RoomChanged
+  | FaultSeen
+  | ConnectionChanged
+  | DeviceOpened
+  | StorageChanged;

@@ -16,7 +16,8 @@ import { deviceUri, type TimestampMs, type UserUri } from '../ids.ts';
 import { signer } from '../signature.ts';
 import { StoreError } from './errors.ts';
 import type { Identity } from './records.ts';
-import type { KeyName, Store } from './store.ts';
+import type { KeyName } from './database.ts';
+import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
 
 const DEVICE_NAME_BYTES = 8;
@@ -31,7 +32,7 @@ const LIST_LIFETIME_MS = MAX_LIFETIME_MS - 2 * 86_400_000;
 export async function newIdentity(store: Store, serverUrl: string, user: UserUri): Promise<Identity> {
   const known = store.identity.get('');
   if (known !== null && (known.registered || known.user !== user)) {
-    throw new StoreError('somebody is registered here already');
+    throw new StoreError('occupied', 'somebody is registered here already');
   }
   return known ?? createIdentity(store, serverUrl, user);
 }

@@ -6,46 +6,34 @@
  * memory from the start; groups, messages and evidence are read when they are needed. One tab at a time has it open.
  */
 
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-
 import type { Contact, Directory } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import { LocalProtocolError } from '../errors.ts';
 import type { DeviceList } from '../credential.ts';
 import type { MessageStatus } from '../content.ts';
 import type { RoomUri, UserUri } from '../ids.ts';
-import { StoreError } from './errors.ts';
+import {
+  type Database,
+  explained,
+  type KeyName,
+  MARK,
+  type MessageRow,
+  OBJECT_STORES,
+  openDatabase,
+} from './database.ts';
+import { StoreError, wiped } from './errors.ts';
 import type { FaultSeen, Message, MessageKey } from './events.ts';
 import type { Evidence, Identity, MessageRecord, OutboxItem, RoomRecord } from './records.ts';
-import { makeSealingKey, seal, unseal } from './sealing.ts';
+import { seal, unseal } from './sealing.ts';
 import { Table } from './table.ts';
 
-const VERSION = 1;
 /** Where a message that is queued stands: after all others. */
 const UNPLACED = 2 ** 52;
 const KEPT_FAULTS = 1000;
 const EVIDENCE_WINDOW_MS = 60 * 86_400_000;
 
-export type KeyName = 'sealing' | 'account' | 'session' | 'signature';
-
-interface MessageRow {
-  /** Room's number, place in the log, place in the store; left out where there is nothing to show. */
-  readonly order?: [number, number, number];
-  readonly sealed: Bytes;
-}
-
-interface EvidenceRow {
-  readonly acceptedAtMs: number;
-  readonly sealed: Bytes;
-}
-
-interface Schema extends DBSchema {
-  keys: { key: KeyName; value: CryptoKey };
-  records: { key: number; value: Bytes };
-  groups: { key: number; value: Bytes };
-  messages: { key: MessageKey; value: MessageRow; indexes: { order: [number, number, number] } };
-  evidence: { key: MessageKey; value: EvidenceRow; indexes: { age: number } };
-}
+/** `full`: what was to be written last did not fit. `wiped`: the browser has taken the database away. */
+export type StoreState = 'open' | 'full' | 'wiped';
 
 /** A receipt that a sender is owed. */
 export interface Receipt {
@@ -112,62 +100,76 @@ export class Store {
       this.faults,
     ].map((table) => [table.name, table as Table<unknown>]),
   );
-  readonly #database: IDBPDatabase<Schema>;
+  readonly #database: Database;
+  readonly #tell: (state: StoreState) => void;
   readonly #keys = new Map<KeyName, CryptoKey>();
+  #state: StoreState = 'open';
   #nextId = 1;
   #nextPosition = 1;
   #writes: Writes | null = null;
 
-  private constructor(database: IDBPDatabase<Schema>) {
+  private constructor(database: Database, tell: (state: StoreState) => void) {
     this.#database = database;
+    this.#tell = tell;
   }
 
-  /** The store named `name`, made if there is none. Throws `StoreError`. */
-  static open(name: string): Promise<Store> {
-    return explained(async () => {
-      const database = await openDB<Schema>(name, VERSION, {
-        upgrade(made) {
-          made.createObjectStore('keys');
-          made.createObjectStore('records');
-          made.createObjectStore('groups');
-          made.createObjectStore('messages').createIndex('order', 'order', { unique: true });
-          made.createObjectStore('evidence').createIndex('age', 'acceptedAtMs');
-        },
-      });
-      const store = new Store(database);
-      await store.#load();
-      return store;
+  /** The store named `name`, made if there is none. `tell` hears when it cannot be used. Throws `StoreError`. */
+  static async open(name: string, tell: (state: StoreState) => void): Promise<Store> {
+    const opened: { store: Store | null } = { store: null };
+    const database = await openDatabase(name, () => {
+      if (opened.store !== null) opened.store.#become('wiped');
     });
+    const store = (opened.store = new Store(database, tell));
+    await explained(() => store.#load());
+    return store;
   }
 
   async #load(): Promise<void> {
     const reading = this.#database.transaction(['keys', 'records', 'messages']);
-    const [names, keys, ids, rows, newest] = await Promise.all([
+    const rows = IDBKeyRange.lowerBound(MARK, true);
+    const [names, keys, ids, records, messages] = await Promise.all([
       reading.objectStore('keys').getAllKeys(),
       reading.objectStore('keys').getAll(),
-      reading.objectStore('records').getAllKeys(),
-      reading.objectStore('records').getAll(),
+      reading.objectStore('records').getAllKeys(rows),
+      reading.objectStore('records').getAll(rows),
       reading.objectStore('messages').count(),
     ]);
     names.forEach((name, at) => {
       const key = keys[at];
       if (key !== undefined) this.#keys.set(name, key);
     });
-    if (!this.#keys.has('sealing')) {
-      const key = await makeSealingKey();
-      await this.#database.put('keys', key, 'sealing');
-      this.#keys.set('sealing', key);
-    }
-    this.#nextId = (ids.at(-1) ?? 0) + 1;
-    this.#nextPosition = newest + 1;
+    this.#nextId = (ids.at(-1) ?? MARK) + 1;
+    this.#nextPosition = messages; // the mark is one of them
     await Promise.all(
       ids.map(async (id, at) => {
-        const row = rows[at];
-        if (row === undefined) return;
-        const [table, key, value] = (await this.#unseal(`record ${id}`, row)) as [string, string, unknown];
+        const record = records[at];
+        if (record === undefined) return;
+        const [table, key, value] = (await this.#unseal(`record ${id}`, record)) as [string, string, unknown];
         this.#tables.get(table)?.load(id, key, value);
       }),
     );
+  }
+
+  /** Whether it can be used. */
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  #become(state: StoreState): void {
+    if (this.#state === state || this.#state === 'wiped') return;
+    this.#state = state;
+    this.#tell(state);
+  }
+
+  /** What `work` does with the database. Throws `StoreError`. */
+  async #use<Value>(work: () => Promise<Value>): Promise<Value> {
+    try {
+      return await explained(work);
+    } catch (error) {
+      if (this.#state === 'wiped') throw wiped();
+      if (error instanceof StoreError && error.fault === 'full') this.#become('full');
+      throw error;
+    }
   }
 
   /** Nothing is read or written any more. */
@@ -184,7 +186,7 @@ export class Store {
     for (const table of this.#tables.values()) table.begin();
     try {
       const value = await work();
-      await explained(() => this.#commit(writes));
+      await this.#use(() => this.#commit(writes));
       for (const table of this.#tables.values()) table.end(true);
       return value;
     } catch (error) {
@@ -219,10 +221,9 @@ export class Store {
     if (records.length + groups.length + messages.length + evidence.length + writes.keys.size === 0) {
       if (writes.purgeBeforeMs === null) return;
     }
-    const writing = this.#database.transaction(['keys', 'records', 'groups', 'messages', 'evidence'], 'readwrite', {
-      durability: 'strict',
-    });
-    const work: Promise<unknown>[] = [writing.done];
+    const writing = this.#database.transaction(OBJECT_STORES, 'readwrite', { durability: 'strict' });
+    writing.done.catch(() => undefined); // awaited below
+    const work: Promise<unknown>[] = [];
     for (const [name, key] of writes.keys) work.push(writing.objectStore('keys').put(key, name));
     for (const [name, rows] of [['records', records] as const, ['groups', groups] as const]) {
       const objects = writing.objectStore(name);
@@ -236,7 +237,9 @@ export class Store {
         work.push(writing.objectStore('evidence').delete(id));
       }
     }
-    await Promise.all(work);
+    await Promise.allSettled(work);
+    await writing.done; // which says why, if one of them failed
+    this.#become('open');
     for (const [name, key] of writes.keys) this.#keys.set(name, key);
   }
 
@@ -258,7 +261,7 @@ export class Store {
   /** The key, which does not leave WebCrypto. Throws `StoreError`. */
   key(name: KeyName): CryptoKey {
     const key = this.#writes?.keys.get(name) ?? this.#keys.get(name);
-    if (key === undefined) throw new StoreError('a key is missing: the storage was wiped in part');
+    if (key === undefined) throw new StoreError('damaged', 'a key is missing: the storage was wiped in part');
     return key;
   }
 
@@ -275,7 +278,7 @@ export class Store {
     if (written !== undefined) return written;
     const id = this.rooms.idOf(room);
     if (id === null) return null;
-    return explained(async () => {
+    return this.#use(async () => {
       const row = await this.#database.get('groups', id);
       return row === undefined ? null : ((await this.#unseal(`group ${id}`, row)) as Bytes);
     });
@@ -302,7 +305,7 @@ export class Store {
   async #stored(messageId: MessageKey): Promise<StoredMessage | null> {
     const written = this.#writes?.messages.get(messageId);
     if (written !== undefined) return written;
-    return explained(async () => {
+    return this.#use(async () => {
       const row = await this.#database.get('messages', messageId);
       return row === undefined ? null : this.#openMessage(messageId, row);
     });
@@ -327,7 +330,7 @@ export class Store {
 
   /** The newest `limit` messages, before one if given, oldest first; queued ones last. */
   messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
-    return explained(async () => {
+    return this.#use(async () => {
       const id = this.rooms.idOf(room);
       const last = before === null ? undefined : (await this.#database.get('messages', before))?.order;
       if (id === null || (before !== null && last === undefined)) return [];
@@ -355,7 +358,7 @@ export class Store {
 
   /** The message as a report shows it, while it is kept. */
   evidence(messageId: MessageKey): Promise<Evidence | null> {
-    return explained(async () => {
+    return this.#use(async () => {
       const row = await this.#database.get('evidence', messageId);
       return row === undefined ? null : ((await this.#unseal(`evidence ${messageId}`, row.sealed)) as Evidence);
     });
@@ -396,20 +399,4 @@ export class Store {
 export function shown(record: MessageRecord): Message {
   const { room, messageId, sender, text, state, own, acceptedAtMs } = record;
   return { room, messageId, sender, text: text ?? '', state, own, acceptedAtMs };
-}
-
-/** What `work` returns; what the browser's storage throws becomes `StoreError`. */
-async function explained<Value>(work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DOMException) throw new StoreError(reason(error));
-    throw error;
-  }
-}
-
-function reason(error: DOMException): string {
-  if (error.name === 'QuotaExceededError') return 'the storage is full';
-  if (error.name === 'OperationError') return 'a stored row is damaged';
-  return 'the storage cannot be used';
 }
