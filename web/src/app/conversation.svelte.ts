@@ -49,7 +49,7 @@ export class Conversation {
   }
 
   #hear(event: Event): void {
-    if (event.kind === 'connection_changed' && event.state === 'online') void this.#tail.refresh();
+    if (event.kind === 'device_opened') void this.#tail.refresh();
     else if (event.kind === 'fault_seen' && event.room === this.room) void this.#faults.refresh();
     else if (event.kind === 'message_shown' && event.message.room === this.room) void this.#tail.refresh();
     else if (event.kind === 'message_state_changed' && event.room === this.room) {

@@ -92,8 +92,9 @@ export class Messenger {
     switch (event.kind) {
       case 'connection_changed':
         this.connection = event.state;
-        if (event.state !== 'online') break;
-        void this.#rooms.refresh(); // another tab may have led until now, and closed before we heard all
+        break;
+      case 'device_opened': // another tab may have led until now, and closed before we heard all
+        void this.#rooms.refresh();
         void this.#contacts.refresh();
         break;
       case 'contact_changed':
@@ -105,6 +106,7 @@ export class Messenger {
         void this.#rooms.refresh();
         break;
       case 'fault_seen':
+      case 'storage_changed':
     }
   }
 
