@@ -7,6 +7,8 @@
 import { type Directory, type Problem, readDirectory, readProblem } from './bodies.ts';
 import { RefusedError, RemoteProtocolError, UnavailableError } from './errors.ts';
 
+const SERVER_ERROR = 500;
+
 export interface Call<Answer> {
   readonly method?: 'GET' | 'POST' | 'PUT';
   readonly token?: string;
@@ -19,8 +21,8 @@ export interface Call<Answer> {
 /**
  * What the server answers at `path`.
  *
- * Throws `RefusedError` with its problem; `UnavailableError` if it cannot be reached or cannot answer now;
- * `RemoteProtocolError` NL-541 for an answer that is not of this interface.
+ * Throws `RefusedError` with its problem; `UnavailableError` if it cannot be reached, is in trouble or says when to ask
+ * again; `RemoteProtocolError` NL-541 for an answer that is not of this interface.
  */
 export async function ask<Answer>(path: string, { method = 'GET', token, body, read }: Call<Answer>): Promise<Answer> {
   const headers = new Headers();
@@ -48,8 +50,9 @@ async function json(response: Response): Promise<unknown> {
 }
 
 function failure({ name, epoch }: Problem, response: Response): Error {
-  if (name !== 'unavailable') return new RefusedError(name, epoch);
-  return new UnavailableError('the server cannot answer now', Number(response.headers.get('retry-after') ?? 1));
+  const retryAfter = response.headers.get('retry-after');
+  if (retryAfter === null && response.status < SERVER_ERROR) return new RefusedError(name, epoch);
+  return new UnavailableError('the server cannot answer now', Number(retryAfter) || 1);
 }
 
 /** What clients pin of this hub. */

@@ -26,6 +26,8 @@ import { Watchers } from './watchers.ts';
 const MAX_FRAMES = 512;
 /** Receipts are told together, this long after the first. */
 const RECEIPT_QUIET_MS = 200;
+/** A connection may last for months; device lists and key packages do not. */
+const CHORES_EVERY_MS = 6 * 3_600_000;
 const FIRST_CHORE_WAIT_MS = 500;
 const LONGEST_CHORE_WAIT_MS = 60_000;
 
@@ -42,6 +44,7 @@ export class Connection {
   #frames: ServerFrame[] = [];
   #lost: string | null = null;
   #receiptsAtMs: number | null;
+  #choresAtMs = 0;
   #running: Promise<void> | null = null;
   #stopping = false;
   #failed = false;
@@ -152,6 +155,7 @@ export class Connection {
       this.#receiptsAtMs = null;
       await device.reportReceipts();
     }
+    if (this.state === 'online' && this.#choresAtMs <= nowMs) this.#doChores();
     this.#publish();
     for (let errand = device.errands.shift(); errand !== undefined; errand = device.errands.shift()) {
       await this.#do(errand);
@@ -164,8 +168,8 @@ export class Connection {
 
   /** How long until a timer is due, or null. */
   #sleepMs(nowMs: number): number | null {
-    const receipts = this.state === 'online' ? this.#receiptsAtMs : null;
-    const due = [this.#device.session.nextTimerMs(nowMs), receipts].filter((at) => at !== null);
+    const ours = this.state === 'online' ? [this.#receiptsAtMs, this.#choresAtMs] : [];
+    const due = [this.#device.session.nextTimerMs(nowMs), ...ours].filter((at) => at !== null);
     return due.length === 0 ? null : Math.max(0, Math.min(...due) - nowMs);
   }
 
@@ -266,7 +270,7 @@ export class Connection {
     device.finished = [];
     for (const event of events) {
       if (event.kind === 'connection_changed' && event.state === 'online') {
-        for (const chore of ['contacts', 'key_packages', 'everything_else']) this.chore(chore);
+        this.#doChores();
       } else if (event.kind === 'message_state_changed' && event.state === 'sent') {
         this.watchers.settle(event.messageId, null);
       } else if (event.kind === 'message_state_changed' && event.reason !== null) {
@@ -279,6 +283,11 @@ export class Connection {
     if (events.length === 0) return;
     this.watchers.tell(events);
     this.planReceipts();
+  }
+
+  #doChores(): void {
+    this.#choresAtMs = monotonicMs() + CHORES_EVERY_MS;
+    for (const chore of ['contacts', 'key_packages', 'everything_else']) this.chore(chore);
   }
 
   async #work(what: string): Promise<void> {

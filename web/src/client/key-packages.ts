@@ -13,14 +13,19 @@ const LIFETIME_S = 30 * 86_400;
 const CLOCK_SKEW_S = 2 * 86_400;
 /** One that was claimed on its last day may be in a welcome that arrives a month later. */
 const KEPT_LONGER_S = 30 * 86_400;
+/** When the newest have less than this left, there are new ones: nobody ever finds only expired ones. */
+const RENEWED_EARLIER_S = 7 * 86_400;
 const WANTED = 100;
 const TOP_UP_AT = 25;
 
 /** What to publish when the server has `held`; the private parts are durable. Null: it has enough. */
 export async function topUp(store: Store, groups: Groups, held: KeyPackageCount): Promise<KeyPackageUpload | null> {
   const nowS = Math.floor(now() / 1000);
-  const missing = held.remaining < TOP_UP_AT ? WANTED - held.remaining : 0;
-  if (missing === 0 && held.hasLastResort) return null;
+  const ends = [...store.keyPackages.values()].map(({ notAfterS }) => notAfterS);
+  const ageing = Math.max(0, ...ends) < nowS + RENEWED_EARLIER_S;
+  const enough = held.remaining >= TOP_UP_AT;
+  if (enough && held.hasLastResort && !ageing) return null;
+  const missing = ageing ? WANTED : enough ? 0 : WANTED - held.remaining;
   return groups.transaction(async () => {
     for (const { reference, notAfterS } of store.keyPackages.values()) {
       if (notAfterS < nowS - KEPT_LONGER_S) store.keyPackages.delete(toHex(reference));
@@ -29,7 +34,7 @@ export async function topUp(store: Store, groups: Groups, held: KeyPackageCount)
       groups.makeKeyPackage(nowS - CLOCK_SKEW_S, CLOCK_SKEW_S + LIFETIME_S, lastResort);
     const keyPackages: Bytes[] = [];
     for (let made = 0; made < missing; made += 1) keyPackages.push(await make(false));
-    const lastResort = held.hasLastResort ? null : await make(true);
+    const lastResort = held.hasLastResort && !ageing ? null : await make(true);
     return { keyPackages, lastResort };
   });
 }
