@@ -76,7 +76,7 @@ checks! {
     PROPOSAL_BY_REFERENCE = "NL-225" ForbiddenHandshake "A commit holds its proposals inline, not by reference.";
     OTHER_PROPOSAL = "NL-226" ForbiddenHandshake "A commit holds no proposal but Add and Remove.";
     COMMIT_WITHOUT_PATH = "NL-227" ForbiddenHandshake "A commit has a path.";
-    HANDSHAKE_AAD = "NL-228" ForbiddenHandshake "A handshake's authenticated data is one zero byte, the empty SafeAAD.";
+    HANDSHAKE_AAD = "NL-228" ForbiddenHandshake "A handshake's authenticated data is a SafeAAD that is empty, or has one item 0x8001.";
     PUBLIC_APPLICATION = "NL-229" ForbiddenHandshake "Application data is in a PrivateMessage.";
     INVALID_COMMIT = "NL-230" Invalid "The commit's signature, tags, path and proposals are valid in this group.";
     INVALID_MESSAGE = "NL-231" Invalid "The message decrypts, and its signature is its sender's.";

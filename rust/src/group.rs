@@ -138,8 +138,15 @@ impl Group {
     }
 
     /// A pending commit with a fresh path that adds these key packages, removes these leaves, and replaces the
-    /// own credential if one is given.
-    pub fn commit(&mut self, add: &[Vec<u8>], remove: &[u32], credential: Option<&[u8]>, now_s: u64) -> Result<Staged> {
+    /// own credential if one is given. `roles` goes into its authenticated data, if it is anything.
+    pub fn commit(
+        &mut self,
+        add: &[Vec<u8>],
+        remove: &[u32],
+        roles: &[u8],
+        credential: Option<&[u8]>,
+        now_s: u64,
+    ) -> Result<Staged> {
         self.check_member()?;
         if self.has_pending() || self.staged.is_some() {
             return Err(COMMIT_PENDING);
@@ -159,6 +166,8 @@ impl Group {
         if let Some(identity) = credential {
             leaf = leaf.with_credential_with_key(credential_with_key(identity, &self.key));
         }
+        let item = (!roles.is_empty()).then(|| SafeAadItem::new(settings::ROLES, roles.to_vec()));
+        self.group.set_safe_aad(item.into_iter().collect()).map_err(|_| LIBRARY)?;
         let (commit, welcome, _) = self
             .group
             .commit_builder()
@@ -199,8 +208,8 @@ impl Group {
         match handshake::parse(message)? {
             MlsMessageBodyIn::PrivateMessage(private) => self.receive_application(private),
             MlsMessageBodyIn::PublicMessage(public) => {
-                handshake::check_commit(&public, message)?;
-                self.receive_commit(public)
+                let roles = handshake::check_commit(&public, message)?;
+                self.receive_commit(public, roles)
             }
             _ => Err(WRONG_WIRE_FORMAT),
         }
@@ -222,7 +231,7 @@ impl Group {
         }
     }
 
-    fn receive_commit(&mut self, message: PublicMessageIn) -> Result<Received> {
+    fn receive_commit(&mut self, message: PublicMessageIn, roles: Vec<u8>) -> Result<Received> {
         handshake::check_group(self.group.group_id().as_slice(), message.group_id().as_slice())?;
         let epoch = message.epoch().as_u64();
         if epoch + 1 == self.epoch() && message.confirmation_tag() == Some(self.group.confirmation_tag()) {
@@ -240,11 +249,11 @@ impl Group {
         match processed.into_content() {
             ProcessedMessageContent::OwnPendingCommit => {
                 let pending = self.group.pending_commit().ok_or(LIBRARY)?;
-                let change = Change::of(pending, public, committer, &self.provider.crypto)?;
+                let change = Change::of(pending, public, committer, &self.provider.crypto, roles)?;
                 Ok(Received::Commit { change, own: true, removes_me: false })
             }
             ProcessedMessageContent::StagedCommitMessage(staged) => {
-                let change = Change::of(&staged, public, committer, &self.provider.crypto)?;
+                let change = Change::of(&staged, public, committer, &self.provider.crypto, roles)?;
                 let removes_me = staged.self_removed();
                 self.staged = Some(*staged);
                 Ok(Received::Commit { change, own: false, removes_me })

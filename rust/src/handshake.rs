@@ -10,7 +10,7 @@ use crate::errors::{
     HANDSHAKE_IN_PRIVATE, MALFORMED_MESSAGE, NEW_MEMBER_PROPOSAL, OTHER_GROUP, OTHER_PROPOSAL, PAST_EPOCH,
     PROPOSAL_BY_REFERENCE, PUBLIC_APPLICATION, Result, STANDALONE_PROPOSAL,
 };
-use crate::settings::FRANKING_TAG;
+use crate::settings::{FRANKING_TAG, ROLES};
 
 pub const TAG_BYTES: usize = 32;
 
@@ -58,7 +58,9 @@ fn application_aad(tag: &[u8; TAG_BYTES]) -> [u8; 36] {
 }
 
 /// `message`, whose encoding is `bytes`, is a member's commit with a path, inline Adds and Removes and nothing else.
-pub fn check_commit(message: &PublicMessageIn, bytes: &[u8]) -> Result<()> {
+///
+/// Returns what its authenticated data says about roles, if anything.
+pub fn check_commit(message: &PublicMessageIn, bytes: &[u8]) -> Result<Vec<u8>> {
     match message.sender() {
         Sender::Member(_) => {}
         Sender::External(_) => return Err(EXTERNAL_SENDER),
@@ -71,14 +73,23 @@ pub fn check_commit(message: &PublicMessageIn, bytes: &[u8]) -> Result<()> {
         ContentType::Application => return Err(PUBLIC_APPLICATION),
     }
     let plain = PlainCommit::read(bytes).map_err(|_| MALFORMED_MESSAGE)?;
-    if plain.authenticated_data != EMPTY_SAFE_AAD {
-        return Err(HANDSHAKE_AAD);
-    }
+    let roles = roles_in(&plain.authenticated_data).ok_or(HANDSHAKE_AAD)?;
     let mut proposals = plain.proposals.as_slice();
     while !proposals.is_empty() {
         proposals = after_proposal(proposals)?;
     }
-    if plain.path == PRESENT { Ok(()) } else { Err(COMMIT_WITHOUT_PATH) }
+    if plain.path == PRESENT { Ok(roles) } else { Err(COMMIT_WITHOUT_PATH) }
+}
+
+/// What `SafeAAD{ 0x8001: roles }` holds; nothing, if it is empty.
+fn roles_in(authenticated_data: &[u8]) -> Option<Vec<u8>> {
+    if authenticated_data == EMPTY_SAFE_AAD {
+        return Some(Vec::new());
+    }
+    let items = VLBytes::tls_deserialize_exact_bytes(authenticated_data).ok()?;
+    let (component, rest) = u16::tls_deserialize_bytes(items.as_slice()).ok()?;
+    let roles = VLBytes::tls_deserialize_exact_bytes(rest).ok()?;
+    (component == ROLES && !roles.as_slice().is_empty()).then(|| roles.into())
 }
 
 /// The fields of a member's commit that OpenMLS keeps to itself (RFC 9420, "Message Framing" and "Commit").

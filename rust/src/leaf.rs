@@ -53,6 +53,8 @@ pub struct Change {
     pub removed: Vec<Leaf>,
     /// The resulting membership, by leaf index.
     pub members: Vec<Leaf>,
+    /// The item 0x8001 of its authenticated data, or nothing.
+    pub roles: Vec<u8>,
 }
 
 impl Change {
@@ -62,6 +64,7 @@ impl Change {
         group: &PublicGroup,
         committer: LeafNodeIndex,
         crypto: &RustCrypto,
+        roles: Vec<u8>,
     ) -> Result<Self> {
         let node = commit.update_path_leaf_node().ok_or(INVALID_COMMIT)?;
         let committer = Leaf::of_node(committer, node)?;
@@ -86,6 +89,7 @@ impl Change {
         }
         let own_place = members.iter_mut().find(|leaf| leaf.index == committer.index).ok_or(INVALID_COMMIT)?;
         *own_place = committer.clone();
-        Ok(Self { epoch: commit.group_context().epoch().as_u64(), committer, added, references, removed, members })
+        let epoch = commit.group_context().epoch().as_u64();
+        Ok(Self { epoch, committer, added, references, removed, members, roles })
     }
 }

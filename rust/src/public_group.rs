@@ -66,7 +66,7 @@ impl HubGroup {
             MlsMessageBodyIn::PrivateMessage(_) => return Err(HANDSHAKE_IN_PRIVATE),
             _ => return Err(WRONG_WIRE_FORMAT),
         };
-        handshake::check_commit(&message, commit)?;
+        let roles = handshake::check_commit(&message, commit)?;
         handshake::check_group(self.group.group_id().as_slice(), message.group_id().as_slice())?;
         handshake::check_epoch(self.epoch(), message.epoch().as_u64())?;
         let processed = self.group.process_message(&self.provider.crypto, message)?;
@@ -79,7 +79,7 @@ impl HubGroup {
         for proposal in staged.add_proposals() {
             key_package::check_addable(proposal.add_proposal().key_package(), now_s)?;
         }
-        let change = Change::of(&staged, &self.group, committer, &self.provider.crypto)?;
+        let change = Change::of(&staged, &self.group, committer, &self.provider.crypto, roles)?;
         self.staged = Some(*staged);
         Ok(change)
     }

@@ -16,6 +16,8 @@ pub const CIPHERSUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_
 const SAFE_AAD: u16 = 0x0002;
 /// The component whose SafeAAD item is a message's franking tag.
 pub const FRANKING_TAG: u16 = 0x0020;
+/// The component whose SafeAAD item is a commit's changes of roles. Of the range for private use.
+pub const ROLES: u16 = 0x8001;
 /// The component that names the hub and its franking key.
 const FRANKING_AGENT: u16 = 0x0021;
 

@@ -12,7 +12,7 @@ fn stored(group: &Group) -> Vec<(Vec<u8>, Vec<u8>)> {
 fn state_that_contradicts_itself_is_a_fatal_error() {
     let (mira, mut nadia) = (device("mira"), device("nadia"));
     let mut miras = mira.create_group(ROOM, AGENT).expect("a group");
-    let staged = miras.commit(&[key_package_of(&mut nadia)], &[], None, now_s()).expect("a commit");
+    let staged = miras.commit(&[key_package_of(&mut nadia)], &[], &[], None, now_s()).expect("a commit");
     let nadias = nadia.join(&staged.welcome.expect("a Welcome")).expect("a join");
     let as_if_in_miras_place = stored(&nadias).into_iter().map(|(key, value)| {
         let value = if key.ends_with(b"own_leaf_index") { vec![0] } else { value };

@@ -9,6 +9,7 @@ use super::forger::{Forger, bytes, with_proposal, with_proposals};
 use super::settings::{dictionary, required};
 use super::world::{ROOM, World, device, key_package_of, now_s};
 use crate::errors::*;
+use crate::group::Received;
 use crate::settings::{self, FRANKING_TAG};
 
 /// Proposals that OpenMLS has no way to make here, each after the byte that says that it is inline.
@@ -227,7 +228,30 @@ fn a_handshake_with_authenticated_data_is_refused() {
     world.forger.group().set_safe_aad(vec![SafeAadItem::new(FRANKING_TAG, vec![7; 32])]).expect("an item");
     let commit = world.forger.commit();
     assert_eq!(world.refusal(&commit), HANDSHAKE_AAD);
+    let roles = |bytes: &[u8]| SafeAadItem::new(settings::ROLES, bytes.to_vec());
+    let others = [vec![roles(b"")], vec![SafeAadItem::new(FRANKING_TAG, vec![7; 32]), roles(b"hello")]];
+    for items in others {
+        world.forger.forge(|group, provider, _| group.clear_pending_commit(provider.storage()).expect("cleared"));
+        world.forger.group().set_safe_aad(items).expect("items in order");
+        let commit = world.forger.commit();
+        assert_eq!(world.refusal(&commit), HANDSHAKE_AAD);
+    }
     world.still_works();
+}
+
+#[test]
+fn a_commit_says_what_it_does_to_roles_to_the_hub_and_to_members() {
+    let mut world = World::new();
+    for roles in [&b"hello"[..], &[]] {
+        let staged = world.miras.commit(&[], &[], roles, None, now_s()).expect("a commit");
+        let seen = world.hub.process(&staged.commit, now_s()).expect("a valid commit");
+        let Ok(Received::Commit { change, own: true, .. }) = world.miras.receive(&staged.commit) else {
+            panic!("the echo")
+        };
+        assert_eq!((&seen, seen.roles.as_slice()), (&change, roles));
+        world.hub.accept().expect("a merge");
+        world.miras.accept().expect("a merge");
+    }
 }
 
 #[test]
@@ -314,7 +338,7 @@ fn somebody_who_proposes_themselves_is_refused() {
 fn other_messages_in_place_of_a_handshake_are_refused() {
     let mut world = World::new();
     let mut nadia = device("nadia");
-    let staged = world.miras.commit(&[key_package_of(&mut nadia)], &[], None, now_s()).expect("a commit");
+    let staged = world.miras.commit(&[key_package_of(&mut nadia)], &[], &[], None, now_s()).expect("a commit");
     world.miras.discard().expect("cleared");
     world.miras.take_writes();
     let others = [

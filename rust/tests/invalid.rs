@@ -105,7 +105,7 @@ fn a_key_package_with_an_endless_lifetime_is_refused() {
     let forger = Forger::new("endless");
     let endless = bytes(forger.bundle(Lifetime::init(0, u64::MAX)).into_key_package());
     assert_eq!(key_package::read(&endless, &Default::default()), Err(KEY_PACKAGE_LIFETIME)); // NL-242
-    assert_eq!(world.miras.commit(&[endless], &[], None, now_s()).err(), Some(KEY_PACKAGE_LIFETIME));
+    assert_eq!(world.miras.commit(&[endless], &[], &[], None, now_s()).err(), Some(KEY_PACKAGE_LIFETIME));
     let bundle = forger.bundle(Lifetime::init(0, u64::MAX));
     let key_package = bundle.into_key_package();
     let commit = world
@@ -121,10 +121,10 @@ fn a_key_package_past_its_lifetime_is_not_added() {
     let (first, last) = (now_s() - 3600, now_s() + 30 * DAY_S);
     let key_package = key_package_of(&mut nadia);
     for outside in [first - 60, last + 60] {
-        let refused = world.miras.commit(std::slice::from_ref(&key_package), &[], None, outside);
+        let refused = world.miras.commit(std::slice::from_ref(&key_package), &[], &[], None, outside);
         assert_eq!(refused.err(), Some(KEY_PACKAGE_EXPIRED)); // NL-241
     }
-    let staged = world.miras.commit(&[key_package], &[], None, now_s()).expect("a commit");
+    let staged = world.miras.commit(&[key_package], &[], &[], None, now_s()).expect("a commit");
     assert_eq!(world.hub.process(&staged.commit, last + 60), Err(KEY_PACKAGE_EXPIRED));
     assert!(world.hub.process(&staged.commit, last - 60).is_ok());
 }
@@ -141,7 +141,7 @@ fn a_key_package_with_one_bit_changed_is_refused() {
     let mut forged = key_package_of(&mut device("nadia"));
     *forged.last_mut().expect("bytes") ^= 1;
     assert_eq!(key_package::read(&forged, &Default::default()), Err(INVALID_KEY_PACKAGE)); // NL-240
-    assert_eq!(world.miras.commit(&[forged], &[], None, now_s()).err(), Some(INVALID_KEY_PACKAGE));
+    assert_eq!(world.miras.commit(&[forged], &[], &[], None, now_s()).err(), Some(INVALID_KEY_PACKAGE));
 }
 
 #[test]

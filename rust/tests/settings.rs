@@ -109,7 +109,7 @@ fn a_group_info_with_one_bit_changed_is_refused() {
 fn a_welcome_with_one_bit_changed_is_refused_and_its_key_package_kept() {
     let mut world = World::new();
     let mut nadia = device("nadia");
-    let staged = world.miras.commit(&[key_package_of(&mut nadia)], &[], None, now_s()).expect("a commit");
+    let staged = world.miras.commit(&[key_package_of(&mut nadia)], &[], &[], None, now_s()).expect("a commit");
     let honest = staged.welcome.expect("a Welcome");
     let mut forged = honest.clone();
     *forged.last_mut().expect("bytes") ^= 1;

@@ -45,7 +45,7 @@ impl World {
         let mut miras = mira.create_group(ROOM, AGENT).expect("a group");
         let mut hub = HubGroup::from_group_info(&miras.group_info().expect("a GroupInfo")).expect("a hub's view");
         let mut forger = Forger::new("forger");
-        let staged = miras.commit(&[bytes(forger.key_package())], &[], None, now_s()).expect("a commit");
+        let staged = miras.commit(&[bytes(forger.key_package())], &[], &[], None, now_s()).expect("a commit");
         hub.process(&staged.commit, now_s()).expect("a valid commit");
         hub.accept().expect("a merge");
         miras.accept().expect("a merge");
@@ -104,7 +104,7 @@ impl World {
     /// What somebody says who has just joined.
     pub fn newcomers_refusal(&mut self, message: &[u8]) -> Check {
         let mut nadia = device("nadia");
-        let staged = self.miras.commit(&[key_package_of(&mut nadia)], &[], None, now_s()).expect("a commit");
+        let staged = self.miras.commit(&[key_package_of(&mut nadia)], &[], &[], None, now_s()).expect("a commit");
         let mut nadias = nadia.join(&staged.welcome.expect("a Welcome")).expect("a join");
         let Err(check) = nadias.receive(message) else { panic!("the newcomer takes it") };
         check

@@ -117,6 +117,10 @@ class Change:
     def members(self) -> list[Leaf]:
         """The resulting membership, by leaf index."""
 
+    @property
+    def roles(self) -> bytes:
+        """The item 0x8001 of its authenticated data, or nothing."""
+
 @final
 class KeyPackage:
     """A key package whose signatures hold."""
@@ -248,9 +252,18 @@ class Group:
         """A padded PrivateMessage. ``tag``: 32 bytes, in the authenticated data as ``SafeAAD{0x0020: tag}``."""
 
     def commit(
-        self, *, add: Sequence[bytes] = (), remove: Sequence[int] = (), credential: bytes | None = None, now_s: int
+        self,
+        *,
+        add: Sequence[bytes] = (),
+        remove: Sequence[int] = (),
+        roles: bytes = b"",
+        credential: bytes | None = None,
+        now_s: int,
     ) -> Staged:
-        """A pending commit with a fresh path: adds key packages, removes leaves, replaces the own credential."""
+        """A pending commit with a fresh path: adds key packages, removes leaves, replaces the own credential.
+
+        ``roles``, if it is anything, goes into the authenticated data as ``SafeAAD{0x8001: roles}``.
+        """
 
     def accept(self) -> None:
         """The pending commit is merged: the hub took it."""

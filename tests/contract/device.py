@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -45,6 +45,7 @@ from nightlight.protocol.messages import (
     encode_frame,
     read_server_frame,
 )
+from nightlight.protocol.roles import Roles, encode_roles
 
 DAY_S = 86_400
 PATIENCE_S = 60
@@ -109,9 +110,17 @@ class Device:
         self.groups[room] = self.member.create_group(room.encode(), agent)
         return RoomCreation(room, self.groups[room].group_info())
 
-    def commit(self, room: RoomUri, *, add: list[bytes] = [], remove: list[int] = []) -> SubmitCommit:  # noqa: B006
+    def commit(
+        self,
+        room: RoomUri,
+        *,
+        add: Sequence[bytes] = (),
+        remove: Sequence[int] = (),
+        give: Roles | None = None,
+    ) -> SubmitCommit:
         """A commit, pending here until ``groups[room].accept()``."""
-        staged = self.groups[room].commit(add=add, remove=remove, now_s=self.now_s())
+        roles = encode_roles(give or {})
+        staged = self.groups[room].commit(add=add, remove=remove, roles=roles, now_s=self.now_s())
         return SubmitCommit(submission_id(), room, staged.commit, staged.welcome)
 
     def message(self, room: RoomUri, text: bytes = b"hello") -> SubmitMessage:

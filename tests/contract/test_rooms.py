@@ -21,6 +21,7 @@ from nightlight.protocol.messages import (
     Room,
     RoomCreation,
     RoomMember,
+    RoomParticipant,
     SubmitCommit,
     SubmitMessage,
     Wake,
@@ -53,7 +54,9 @@ async def test_a_room_begins_with_its_creator_and_a_repeat_changes_nothing(mira:
     creation = mira.device.begin("lake", await mira.call("GET", "/v1/directory", Directory))
     for _ in range(2):
         room = await mira.call("POST", "/v1/rooms", Room, creation)
-        assert room == Room(LAKE, 0, 0, [RoomMember(mira.device.device, 1)])
+        assert room == Room(
+            LAKE, 0, 0, [RoomMember(mira.device.device, 1)], [RoomParticipant(mira.device.user, "owner")]
+        )
     assert await mira.call("GET", "/v1/rooms", list[Room]) == [room]
     assert await mira.call("GET", "/v1/room", Room, room=LAKE) == room
 

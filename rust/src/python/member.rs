@@ -150,16 +150,17 @@ impl Group {
         self.0.run(py, |group| group.encrypt(data, tag))
     }
 
-    #[pyo3(signature = (*, add = Vec::new(), remove = Vec::new(), credential = None, now_s))]
+    #[pyo3(signature = (*, add = Vec::new(), remove = Vec::new(), roles = Vec::new(), credential = None, now_s))]
     fn commit(
         &self,
         py: Python<'_>,
         add: Vec<Vec<u8>>,
         remove: Vec<u32>,
+        roles: Vec<u8>,
         credential: Option<&[u8]>,
         now_s: u64,
     ) -> PyResult<Staged> {
-        self.0.run(py, |group| group.commit(&add, &remove, credential, now_s)).map(Staged::from)
+        self.0.run(py, |group| group.commit(&add, &remove, &roles, credential, now_s)).map(Staged::from)
     }
 
     fn accept(&self, py: Python<'_>) -> PyResult<()> {

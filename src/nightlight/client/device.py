@@ -49,6 +49,7 @@ from nightlight.protocol.content import MimiContent
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, provider_of, room_uri
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
+from nightlight.protocol.roles import Role
 
 _ROOM_NAME_BYTES = 16
 
@@ -144,6 +145,8 @@ class Device:
             item = self._outbox.build(submission_id)
         except InvalidError:
             return self._fail(room, submission_id, ProblemName.INVALID_KEY_PACKAGE)
+        except RefusedError as error:
+            return self._fail(room, submission_id, error.problem)
         if item is None:
             self.finished.append((submission_id, None))
             return self.session.dropped(room, [submission_id])
@@ -234,7 +237,9 @@ class Device:
         with self.groups.transaction():
             group = self.groups.member.create_group(room.encode(), agent.encode())
             self.groups.put(room, group)
-            self._store.put_room(RoomRecord(room, Standing.CREATED, 0, group.epoch, agent.key, members))
+            self._store.put_room(
+                RoomRecord(room, Standing.CREATED, 0, group.epoch, agent.key, members, roles={me: Role.OWNER})
+            )
             item = self._outbox.commit(room, Intent(add=list(key_packages)))
             crash_point("create.before_store")
         crash_point("create.after_store")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.ids import MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import ContactState
+from nightlight.protocol.roles import Roles
 
 
 class MessageState(StrEnum):
@@ -75,6 +76,8 @@ class RoomSummary:
     """The participants, this client's user included, sorted."""
     unread: int
     last: Message | None
+    roles: Roles
+    """Of the participants, in the order in which they came, and of those who are banned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class ContactChanged:
 
 @dataclass(frozen=True, slots=True)
 class RoomChanged:
-    """The room was joined, its members changed, or this device left it."""
+    """The room was joined, its members or their roles changed, or this device left it."""
 
     room: RoomUri
     members: tuple[UserUri, ...]

@@ -23,16 +23,25 @@ from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.timeline import Placed, Timeline
 from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
-from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
-from nightlight.mls.group import Application, Commit, Disposition, FatalError, Group, MlsError, disposition
+from nightlight.errors import (
+    LocalProtocolError,
+    ProblemName,
+    RefusedError,
+    RemoteProtocolError,
+    UnavailableError,
+    VerificationError,
+)
+from nightlight.mls.group import Application, Change, Commit, Disposition, FatalError, Group, MlsError, disposition
 from nightlight.mls.group import Leaf as MlsLeaf
 from nightlight.protocol import content, conversation
+from nightlight.protocol.codec import Reader
 from nightlight.protocol.content import MessageStatus, MimiContent
 from nightlight.protocol.conversation import Kind
-from nightlight.protocol.credential import Leaf
+from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential
 from nightlight.protocol.franking import FrankedMessage, FrankingAgent, franking_tag
-from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
+from nightlight.protocol.roles import Role, Roles, Step, decode_roles, follow, participants
 
 HUB = "hub"
 RECEIPT_MEMBERS = 16
@@ -41,7 +50,7 @@ RECEIPT_MEMBERS = 16
 _HUBS_FAULT = frozenset(
     {"NL-202", "NL-204", "NL-205", "NL-206"}  # it lets in only what is for this group and epoch
     | {"NL-141", "NL-143"}  # franks
-    | {"NL-502", "NL-503", "NL-511", "NL-512", "NL-513", "NL-521", "NL-523"}
+    | {"NL-502", "NL-503", "NL-511", "NL-512", "NL-513", "NL-521", "NL-523", "NL-525"}
 )
 """Checks that only the hub can break; the others are the sender's."""
 _EARLIER = {
@@ -297,9 +306,15 @@ class Inbox:
             return
         if not group.has_pending or not entry.epoch == item.epoch == group.epoch:
             raise VerificationError("NL-503", "a commit accepted in another epoch than it was sent in")
+        if item.payload is None:
+            raise LocalProtocolError("a commit accepted that was never built")
+        received = group.receive(item.payload)
+        if not isinstance(received, Commit):
+            raise LocalProtocolError("a commit that is none")
+        roles = self._roles_after(outcome.record.roles, group, received.change)
         crash_point("commit.after_accept")
         group.accept()
-        self._entered(room, outcome, group)
+        self._entered(room, outcome, group, roles)
 
     # --- other people's handshakes
 
@@ -315,8 +330,29 @@ class Inbox:
             return
         _check_sender(self._trust.check_leaf(received.change.committer), entry)
         self._check_members(received.change.members)
+        roles = self._roles_after(outcome.record.roles, group, received.change)
         group.apply()
-        self._entered(room, outcome, group)
+        self._entered(room, outcome, group, roles)
+
+    def _roles_after(self, roles: Roles, group: Group, change: Change) -> Roles:
+        """Everyone's role after ``change`` in ``group``, which they allow. Raises as ``follow``, and ``LookUp``."""
+        removed = tuple(_device_of(leaf) for leaf in change.removed)
+        listed = {user: self._trust.device_list(user) for user in {user_of(device) for device in removed}}
+        step = Step(
+            user_of(_device_of(change.committer)),
+            present=frozenset(_device_of(leaf) for leaf in group.members),
+            added=tuple(_device_of(leaf) for leaf in change.added),
+            removed=removed,
+            revoked=frozenset(device for device in removed if _is_off(device, listed[user_of(device)])),
+            given=decode_roles(change.roles),
+        )
+        try:
+            return follow(roles, step)
+        except VerificationError as error:
+            lookup = LookUp(frozenset(listed))
+            if error.check == "NL-153" and not self._asked.covers(lookup):
+                raise lookup from None  # perhaps it is a device that its user has revoked since
+            raise
 
     def _welcome(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
         def refuse(check: str) -> None:
@@ -325,11 +361,16 @@ class Inbox:
             self._fault(room, check, entry.sender)
 
         with self._refusals(refuse):
-            group = self._groups.join(entry.payload)
+            reader = Reader(entry.payload)
+            welcome, roles = reader.vector(), decode_roles(reader.vector())
+            reader.finish()
+            group = self._groups.join(welcome)
             agent = self._check_welcome(room, group, entry)
+            if {user_of(_device_of(leaf)) for leaf in group.members} != _present(roles):
+                raise VerificationError("NL-525", "roles of others than those who are in the room")
             self._groups.put(room, group)
             outcome.record = replace(outcome.record, cursor=entry.seq, franking_key=agent.key, members=())
-            self._entered(room, outcome, group)
+            self._entered(room, outcome, group, roles)
             crash_point("join.before_store")
 
     def _check_welcome(self, room: RoomUri, group: Group, entry: Delivery) -> FrankingAgent:
@@ -356,11 +397,10 @@ class Inbox:
 
     # --- consequences
 
-    def _entered(self, room: RoomUri, outcome: RoomOutcome, group: Group) -> None:
-        members = tuple(sorted({self._trust.check_leaf(leaf).user for leaf in group.members}))
-        changed = members != outcome.record.members or outcome.record.standing is not Standing.JOINED
-        outcome.record = replace(outcome.record, epoch=group.epoch, members=members, standing=Standing.JOINED)
-        if changed:
+    def _entered(self, room: RoomUri, outcome: RoomOutcome, group: Group, roles: Roles) -> None:
+        before, members = outcome.record, participants(roles)
+        outcome.record = replace(before, epoch=group.epoch, members=members, roles=roles, standing=Standing.JOINED)
+        if (before.members, before.roles, before.standing) != (members, roles, Standing.JOINED):
             self._outcome.events.append(RoomChanged(room, members, joined=True))
 
     def _leave(self, room: RoomUri, outcome: RoomOutcome) -> None:
@@ -410,6 +450,19 @@ def _is_late(outcome: RoomOutcome, entry: Accepted) -> bool:
 def _check_sender(leaf: Leaf, entry: Delivery) -> None:
     if leaf.device != entry.sender:
         raise VerificationError("NL-512", "the hub names another sender than the leaf that signed")
+
+
+def _device_of(leaf: MlsLeaf) -> DeviceUri:
+    return LeafCredential.decode(leaf.credential).device
+
+
+def _present(roles: Roles) -> set[UserUri]:
+    return {user for user, role in roles.items() if role is not Role.BANNED}
+
+
+def _is_off(device: DeviceUri, listed: DeviceList | None) -> bool:
+    """Whether the newest list known of its user does not name the device."""
+    return listed is not None and all(entry.uri != device for entry in listed.devices)
 
 
 def _sender(entry: Entry) -> str:

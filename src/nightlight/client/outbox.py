@@ -13,13 +13,14 @@ from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.timeline import Placed
-from nightlight.errors import ProblemName, RefusedError
+from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, VerificationError
 from nightlight.mls.group import read_key_package
 from nightlight.protocol import content, conversation
 from nightlight.protocol.content import SALT_BYTES, MimiContent
 from nightlight.protocol.credential import LeafCredential
 from nightlight.protocol.franking import franking_tag
-from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, user_of
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
+from nightlight.protocol.roles import Role, Roles, Step, encode_roles, follow, leavers, participants
 
 RECEIPTS_IN_ONE = 200
 
@@ -83,7 +84,8 @@ class Outbox:
     def build(self, wanted: SubmissionId) -> OutboxItem | None:
         """The item is built for its group's epoch and durable; None when it is gone, with nothing left to do in it.
 
-        Raises ``InvalidError`` when a commit cannot be made, such as with a key package that has expired.
+        Raises ``InvalidError`` when a commit cannot be made, such as with a key package that has expired;
+        ``RefusedError`` ``not_allowed`` when the room's roles do not allow it.
         """
         item = self._store.outbox_item(wanted)
         if item is None:
@@ -117,8 +119,7 @@ class Outbox:
             group.discard()
         record = self._store.room(room)
         if record is not None:
-            devices = [LeafCredential.decode(leaf.credential).device for leaf in group.members]
-            self._store.put_room(replace(record, members=tuple(sorted({user_of(device) for device in devices}))))
+            self._store.put_room(replace(record, members=participants(record.roles)))
 
     def _enqueue(self, room: RoomUri, kind: ItemKind, encoded: bytes, message_id: MessageId | None) -> OutboxItem:
         """Encrypted at once when nothing before it waits to be built: what is encrypted first goes out first."""
@@ -138,14 +139,41 @@ class Outbox:
         group = self._groups.get(item.room)
         if group.has_pending:
             group.discard()
+        record = self._store.room(item.room)
+        if record is None:
+            raise LocalProtocolError("a commit in a room that is not there")
         intent = msgspec.msgpack.decode(item.content, type=Intent)
         present = {LeafCredential.decode(leaf.credential).device: leaf.index for leaf in group.members}
-        add = [package for package in intent.add if _device_of(package) not in present]
-        remove = [index for device, index in present.items() if user_of(device) in intent.remove]
-        if not add and not remove and (intent.add or intent.remove):
+        owed = leavers(record.roles, present)
+        add = {
+            device: package
+            for package in intent.add
+            if (device := _device_of(package)) not in present or device in owed
+        }
+        wanted = [device for device in present if user_of(device) in intent.remove]
+        give = {
+            UserUri(user): role for user, role in intent.give.items() if not _has(record.roles, UserUri(user), role)
+        }
+        if intent != Intent() and not (add or wanted or give):
             return None
-        staged = group.commit(add=add, remove=remove, now_s=self._clock() // 1000)
+        remove = [*wanted, *(device for device in owed if device not in wanted)]
+        me = self._identity.user
+        try:
+            follow(record.roles, Step(me, frozenset(present), tuple(add), tuple(remove), frozenset(), give))
+        except VerificationError:
+            raise RefusedError(ProblemName.NOT_ALLOWED) from None
+        staged = group.commit(
+            add=list(add.values()),
+            remove=[present[device] for device in remove],
+            roles=encode_roles(give),
+            now_s=self._clock() // 1000,
+        )
         return replace(item, epoch=group.epoch, payload=staged.commit, welcome=staged.welcome)
+
+
+def _has(roles: Roles, user: UserUri, role: Role) -> bool:
+    """Whether giving ``role`` to ``user`` would change nothing."""
+    return roles.get(user, Role.LEFT) is role
 
 
 def _device_of(key_package: bytes) -> DeviceUri:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.roles import Role, Roles
 
 
 class Standing(StrEnum):
@@ -43,11 +44,12 @@ class Identity(Struct, frozen=True):
 class Intent(Struct, frozen=True):
     """What a commit is for, so that it can be built again after another commit won.
 
-    ``add``: key packages; ``remove``: users. Both empty: fresh keys for this device's leaf.
+    ``add``: key packages; ``remove``: users; ``give``: roles. All empty: fresh keys for this device's leaf.
     """
 
     add: list[bytes] = []
     remove: list[str] = []
+    give: dict[UserUri, Role] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class RoomRecord:
     read_seq: int = 0
     accepted_at_ms: TimestampMs = field(default=TimestampMs(0))
     lifetime_s: int | None = None
+    roles: Roles = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

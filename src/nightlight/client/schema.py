@@ -107,4 +107,7 @@ MIGRATIONS: tuple[str, ...] = (
 
     ALTER TABLE rooms ADD COLUMN lifetime_s INTEGER;        -- of what this device sends there; NULL for ever
     """,
+    """
+    ALTER TABLE rooms ADD COLUMN roles BLOB NOT NULL DEFAULT x'';   -- as protocol.roles encodes them
+    """,
 )

@@ -40,6 +40,7 @@ from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
+from nightlight.protocol.roles import Role
 from nightlight.protocol.safety_number import safety_number
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "MessageState",
     "MessageStateChanged",
     "Reaction",
+    "Role",
     "RoomChanged",
     "RoomSummary",
     "StoreError",
@@ -271,9 +273,21 @@ class Client:
         packages = await self._housekeeping.claim(self._connection.device, users)
         await self._change(room, Intent(add=packages))
 
-    async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None:
-        """No device of ``users`` is a member. Raises ``RefusedError``: only who began the room may do that."""
-        await self._change(room, Intent(remove=list(users)))
+    async def remove(self, room: RoomUri, users: Sequence[UserUri], *, ban: bool = False) -> None:
+        """No device of ``users`` is a member; nor may any be one again, if they are banned.
+
+        Raises ``RefusedError``: ``not_allowed`` for who may not, or not those.
+        """
+        give = dict.fromkeys(users, Role.BANNED) if ban else {}
+        await self._change(room, Intent(remove=list(users), give=give))
+
+    async def unban(self, room: RoomUri, user: UserUri) -> None:
+        """``user`` may be added again. Raises ``RefusedError`` ``not_allowed``."""
+        await self._change(room, Intent(give={user: Role.LEFT}))
+
+    async def give_role(self, room: RoomUri, user: UserUri, role: Role) -> None:
+        """``user``, a participant, is a member, admin or owner. Raises ``RefusedError`` ``not_allowed``."""
+        await self._change(room, Intent(give={user: role}))
 
     async def update(self, room: RoomUri) -> None:
         """This device's leaf has fresh keys."""
@@ -294,7 +308,7 @@ class Client:
     def _summary(self, record: RoomRecord) -> RoomSummary:
         newest = self._store.timeline.messages(record.room, 1)
         unread = len(self._store.timeline.unread(record.room))
-        return RoomSummary(record.room, record.members, unread, newest[0] if newest else None)
+        return RoomSummary(record.room, record.members, unread, newest[0] if newest else None, record.roles)
 
     # --- messages
 

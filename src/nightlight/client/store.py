@@ -24,6 +24,7 @@ from nightlight.protocol.content import MessageStatus
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Contact, ContactState
+from nightlight.protocol.roles import decode_roles, encode_roles
 
 STORE_KEY_BYTES = 32
 EVIDENCE_WINDOW_MS = 60 * 86_400_000
@@ -201,7 +202,7 @@ class Store:
     def put_room(self, record: RoomRecord) -> None:
         """The room is as ``record`` says."""
         self._write(
-            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.room,
                 record.standing.value,
@@ -212,6 +213,7 @@ class Store:
                 record.read_seq,
                 record.accepted_at_ms,
                 record.lifetime_s,
+                encode_roles(record.roles),
             ),
         )
 
@@ -382,8 +384,9 @@ class Store:
 
 
 def _room(row: Row) -> RoomRecord:
-    room, standing, cursor, epoch, franking_key, members, *rest = row
-    return RoomRecord(room, Standing(standing), cursor, epoch, franking_key, tuple(json.loads(members)), *rest)
+    room, standing, cursor, epoch, franking_key, members, *rest, roles = row
+    known = tuple(json.loads(members))
+    return RoomRecord(room, Standing(standing), cursor, epoch, franking_key, known, *rest, roles=decode_roles(roles))
 
 
 def _item(row: Row) -> OutboxItem:

@@ -307,13 +307,21 @@ class RoomMember(Struct, frozen=True):
     joined_seq: U64
 
 
+class RoomParticipant(Struct, frozen=True):
+    """A user's role in a room, as ``protocol.roles.Role`` names it, in lower case."""
+
+    user: Uri
+    role: str
+
+
 class Room(Struct, frozen=True):
-    """GET /v1/rooms and GET /v1/room?room=…: what the hub knows."""
+    """GET /v1/rooms and GET /v1/room?room=…: what the hub knows. ``participants`` in the order in which they came."""
 
     room: Uri
     epoch: U64
     head: U64
     members: list[RoomMember]
+    participants: list[RoomParticipant]
 
 
 class BlobCreation(Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nightlight.errors import ProblemName, RefusedError
+from nightlight.errors import ProblemName, RefusedError, VerificationError
 from nightlight.protocol.codec import PrivateMessageHeader
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.roles import Role, Roles, Step, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class RoomState:
 
     room: RoomUri
     room_id: int
-    creator: UserUri
+    roles: Roles
     epoch: int
     head: int
     last_accepted_at_ms: TimestampMs
@@ -91,41 +92,26 @@ class Newcomer:
     """The committer's user has this user as an accepted contact, and neither blocks the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """A leaf that a commit removes. ``revoked``: its user's newest device list no longer names it."""
+def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, members_max: int) -> dict[UserUri, Role]:
+    """The membership that ``step`` leaves behind is one that its committer may make. Returns everyone's role then.
 
-    device: DeviceUri
-    user: UserUri
-    revoked: bool
+    ``newcomers``: those whom it adds. Anyone may bring in their own devices and, if their role allows it, their
+    contacts; whom they remove and which roles they give, the roles say.
 
-
-def check_membership(
-    state: RoomState,
-    committer: Member,
-    added: list[Newcomer],
-    removed: list[Departure],
-    members_max: int,
-) -> None:
-    """The membership that a commit leaves behind is one that its committer may make.
-
-    Anyone may bring in their own devices and their contacts; the room's creator may remove anyone, everybody their
-    own devices, and everybody a device that its user has revoked.
-
-    Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (removing); ``invalid_commit`` NL-425
-    (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427.
+    Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (what the roles do not allow);
+    ``invalid_commit`` NL-425 (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427.
     """
-    for newcomer in added:
-        if newcomer.user != committer.user and not newcomer.connected:
+    for newcomer in newcomers:
+        if newcomer.user != step.committer and not newcomer.connected:
             raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-424
         if not newcomer.vouched:
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-425
-    gone = {departure.device for departure in removed}
-    present = [device for device in state.members if device not in gone] + [newcomer.device for newcomer in added]
-    if len(set(present)) != len(present):
+    after = step.after
+    if len(set(after)) != len(after):
         raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-426
-    if len(present) > members_max:
+    if len(after) > members_max:
         raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
-    for departure in removed:
-        if not (departure.revoked or committer.user in (departure.user, state.creator)):
-            raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-428
+    try:
+        return follow(state.roles, step)
+    except VerificationError:
+        raise RefusedError(ProblemName.NOT_ALLOWED) from None  # NL-428

@@ -15,6 +15,7 @@ from msgspec import Struct
 from nightlight.errors import ProblemName
 from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Delivery, EntryKind
+from nightlight.protocol.roles import Roles
 from nightlight.server.domain.contact import Pair
 from nightlight.server.domain.room import RoomState
 from nightlight.server.ports.blobs import BlobRecords
@@ -76,7 +77,10 @@ class Answered(Struct, frozen=True, gc=False):
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """One entry of a room's log. ``payload`` is empty once it is purged; ``welcome`` goes with a commit that adds."""
+    """One entry of a room's log. ``payload`` is empty once it is purged.
+
+    ``welcome`` and ``roles``, everyone's after it, go with a commit that adds.
+    """
 
     seq: int
     kind: EntryKind
@@ -86,7 +90,8 @@ class Entry(Struct, frozen=True, gc=False):
     accepted_at_ms: TimestampMs
     frank: bytes
     payload: bytes
-    welcome: bytes | None
+    welcome: bytes | None = None
+    roles: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ class RoomFacts:
     epoch: int
     head: int
     members: list[tuple[DeviceUri, int]]
+    roles: Roles
 
 
 class Accounts(Protocol):
@@ -186,7 +192,7 @@ class Rooms(Protocol):
         state: Iterable[tuple[bytes, bytes]],
         now_ms: TimestampMs,
     ) -> bool:
-        """The room is there with its creator in it; False where there is one of that name, not begun like this."""
+        """The room is there, its creator in it as its owner; False where one of that name was not begun like this."""
 
     async def load(self, room: RoomUri) -> RoomState | None:
         """The room as it is now."""
@@ -196,6 +202,9 @@ class Rooms(Protocol):
 
     async def write_group(self, room_id: int, epoch: int, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """The view and the epoch have moved on."""
+
+    async def write_roles(self, room_id: int, roles: bytes) -> None:
+        """These are everyone's roles, encoded."""
 
     async def join(self, room_id: int, device_ids: Iterable[int], seq: int) -> None:
         """The devices are members from ``seq`` on."""

@@ -192,7 +192,7 @@ class DeliveryService:
         submission, payload, state, epoch, at_ms = message
         caller, frame, _ = submission
         room, seq, submission_id = state.room, state.head + 1, SubmissionId(frame.submission_id)
-        entry = Entry(seq, EntryKind.APPLICATION, caller.device, submission_id, epoch, at_ms, frank, payload, None)
+        entry = Entry(seq, EntryKind.APPLICATION, caller.device, submission_id, epoch, at_ms, frank, payload)
         if not batch.unit.log.append(state.room_id, caller.device_id, entry):
             return False
         state.head = seq

@@ -19,10 +19,11 @@ from nightlight.mls.public_group import (
 from nightlight.protocol.credential import DeviceList, LeafCredential
 from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, SubmitCommit
+from nightlight.protocol.roles import Role, Step, decode_roles, encode_roles
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.contact import connected
 from nightlight.server.domain.identity import stored_list, vouched_leaf
-from nightlight.server.domain.room import Departure, Newcomer, RoomState, check_may_write, check_membership
+from nightlight.server.domain.room import Newcomer, RoomState, check_may_write, check_membership
 from nightlight.server.ports.delivery import Caller, DeliveryUnit, Entry, Published
 
 _NO_FRANK = b""
@@ -46,12 +47,14 @@ class HandshakeService:
         group = await self.rooms.group(unit, state)
         change = self._stage(group, frame.commit, state, now_ms)
         try:
-            joined = await self._check(unit, caller, frame, state, change, now_ms)
+            joined, roles = await self._check(unit, caller, frame, state, change, now_ms)
         except RefusedError:
             group.discard()
             raise
         group.accept()
-        removed = frozenset(_device_of(leaf) for leaf in change.removed)
+        gone = frozenset(_device_of(leaf) for leaf in change.removed) & state.members.keys()
+        gone |= {device for device, member in state.members.items() if roles.get(member.user) is Role.LEFT}
+        encoded_roles = encode_roles(roles)
         entry = Entry(
             seq=state.head + 1,
             kind=EntryKind.COMMIT,
@@ -62,17 +65,19 @@ class HandshakeService:
             frank=_NO_FRANK,
             payload=frame.commit,
             welcome=frame.welcome,
+            roles=encoded_roles if joined else None,
         )
         unit.log.append(state.room_id, caller.device_id, entry)
         await unit.rooms.write_group(state.room_id, change.epoch, group.take_writes())
-        gone = [state.members[device].device_id for device in removed]
-        await unit.rooms.leave(state.room_id, gone, entry.seq, entry.accepted_at_ms)
+        await unit.rooms.write_roles(state.room_id, encoded_roles)
+        gone_ids = [state.members[device].device_id for device in gone]
+        await unit.rooms.leave(state.room_id, gone_ids, entry.seq, entry.accepted_at_ms)
         await unit.rooms.join(state.room_id, joined.values(), entry.seq)
         await self.rooms.reload(unit, state.room)
         seq, at_ms = entry.seq, entry.accepted_at_ms
         answer = Accepted(frame.submission_id, state.room, seq, entry.epoch, at_ms, _NO_FRANK)
         delivery = Delivery(state.room, seq, EntryKind.COMMIT, caller.device, at_ms, frame.commit, _NO_FRANK)
-        return answer, Published(delivery, state.members.keys() - removed, removed | joined.keys())
+        return answer, Published(delivery, state.members.keys() - gone, gone | joined.keys())
 
     def _stage(self, group: PublicGroup, commit: bytes, state: RoomState, now_ms: TimestampMs) -> Change:
         """What the commit would do. Raises ``RefusedError`` by what the crate found (NL-420)."""
@@ -96,11 +101,11 @@ class HandshakeService:
         state: RoomState,
         change: Change,
         now_ms: TimestampMs,
-    ) -> dict[DeviceUri, int]:
-        """The commit is the caller's to make. Returns the devices that it adds, with their ids.
+    ) -> tuple[dict[DeviceUri, int], dict[UserUri, Role]]:
+        """The commit is the caller's to make. Returns the devices that it adds, with their ids, and everyone's role.
 
         Raises ``RefusedError`` ``invalid_commit``: NL-421 (a committer who is not the caller), NL-422 (a Welcome for
-        others than those added), NL-423 (a credential that is none); as ``check_membership``.
+        others than those added), NL-423 (a credential that is none, roles that are none); as ``check_membership``.
         """
         lists = _DeviceLists(unit, now_ms)
         if await lists.vouch(change.committer) != caller.device:
@@ -118,12 +123,16 @@ class HandshakeService:
             newcomers.append(Newcomer(device, user, vouched=vouched, connected=connected(pair)))
             if known is not None:
                 joined[device] = known.device_id
-        departures: list[Departure] = []
-        for leaf in change.removed:
-            device = _device_of(leaf)
-            departures.append(Departure(device, user_of(device), revoked=not await lists.names(device)))
-        check_membership(state, state.members[caller.device], newcomers, departures, self.room_members_max)
-        return joined
+        added = tuple(newcomer.device for newcomer in newcomers)
+        removed = tuple(_device_of(leaf) for leaf in change.removed)
+        revoked = frozenset([device for device in removed if not await lists.names(device)])
+        try:
+            given = decode_roles(change.roles)
+        except RemoteProtocolError:
+            raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-423
+        present = frozenset({_device_of(leaf) for leaf in change.members} - set(added) | set(removed))
+        step = Step(caller.user, present, added, removed, revoked, given)
+        return joined, check_membership(state, newcomers, step, self.room_members_max)
 
 
 class _DeviceLists:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from nightlight.errors import UnavailableError
+from nightlight.protocol.codec import write_vector
 from nightlight.protocol.ids import DeviceUri, RoomUri
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
 from nightlight.server.cache import RoomCache
@@ -95,5 +96,6 @@ def _told(entry: Entry, stay: Stay, device: DeviceUri) -> LogFrame:
     if entry.sender == device:
         return Accepted(entry.submission_id, room, seq, entry.epoch, at_ms, entry.frank)
     if seq == stay.joined_seq:
-        return Delivery(room, seq, EntryKind.WELCOME, entry.sender, at_ms, entry.welcome or b"", b"")
+        payload = write_vector(entry.welcome or b"") + write_vector(entry.roles or b"")
+        return Delivery(room, seq, EntryKind.WELCOME, entry.sender, at_ms, payload, b"")
     return Delivery(room, seq, entry.kind, entry.sender, at_ms, entry.payload, entry.frank)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import MlsError, PublicGroup
 from nightlight.protocol.ids import parse_room_uri, provider_of
-from nightlight.protocol.messages import Room, RoomCreation, RoomMember
+from nightlight.protocol.messages import Room, RoomCreation, RoomMember, RoomParticipant
+from nightlight.protocol.roles import Role, Roles
 from nightlight.server.domain.identity import stored_list, vouched_leaf
 from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, RoomFacts
 
@@ -52,7 +53,7 @@ class RoomService:
                 raise RefusedError(ProblemName.CONFLICT)  # NL-434
             if await unit.rooms.count(caller.device_id) > self.rooms_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-436
-        return Room(room, 0, 0, [RoomMember(caller.device, 1)])
+        return Room(room, 0, 0, [RoomMember(caller.device, 1)], _participants({caller.user: Role.OWNER}))
 
     async def of(self, caller: Caller) -> list[Room]:
         """The rooms that the caller's device is in."""
@@ -70,4 +71,8 @@ class RoomService:
 
 def _room(facts: RoomFacts) -> Room:
     members = [RoomMember(device, joined_seq) for device, joined_seq in facts.members]
-    return Room(facts.room, facts.epoch, facts.head, members)
+    return Room(facts.room, facts.epoch, facts.head, members, _participants(facts.roles))
+
+
+def _participants(roles: Roles) -> list[RoomParticipant]:
+    return [RoomParticipant(user, role.name.lower()) for user, role in roles.items()]

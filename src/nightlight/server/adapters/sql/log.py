@@ -22,7 +22,7 @@ _APPEND_ENTRY = """
     INSERT INTO entries (room_id, seq, kind, device_id, submission_id, epoch, accepted_at_ms, frank)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (submission_id, device_id) DO NOTHING
 """
-_APPEND_PAYLOAD = "INSERT INTO payloads (entry_id, payload, welcome) VALUES (?, ?, ?)"
+_APPEND_PAYLOAD = "INSERT INTO payloads (entry_id, payload, welcome, roles) VALUES (?, ?, ?, ?)"
 
 _PAGE = (
     select(
@@ -35,6 +35,7 @@ _PAGE = (
         entries.c.frank,
         payloads.c.payload,
         payloads.c.welcome,
+        payloads.c.roles,
     )
     .select_from(
         entries.join(devices, entries.c.device_id == devices.c.device_id).outerjoin(
@@ -88,7 +89,7 @@ class SqlLog:
         )
         if cursor.rowcount != 1:
             return False
-        cursor.execute(_APPEND_PAYLOAD, (cursor.lastrowid, entry.payload, entry.welcome))
+        cursor.execute(_APPEND_PAYLOAD, (cursor.lastrowid, entry.payload, entry.welcome, entry.roles))
         return True
 
     async def page(self, room_id: int, after_seq: int, up_to_seq: int, bytes_max: int) -> list[Entry]:
@@ -96,8 +97,8 @@ class SqlLog:
         page: list[Entry] = []
         left = bytes_max
         rows = self._connection.execute(_PAGE, {"room_id": room_id, "after_seq": after_seq, "up_to_seq": up_to_seq})
-        for seq, kind, device, submission_id, epoch, accepted_at_ms, frank, payload, welcome in rows:
-            left -= _ROW_BYTES + len(payload or b"") + len(welcome or b"")
+        for seq, kind, device, submission_id, epoch, accepted_at_ms, frank, payload, welcome, roles in rows:
+            left -= _ROW_BYTES + len(payload or b"") + len(welcome or b"") + len(roles or b"")
             if left < 0 and page:
                 break
             page.append(
@@ -111,6 +112,7 @@ class SqlLog:
                     frank,
                     payload or b"",
                     welcome,
+                    roles,
                 )
             )
         rows.close()

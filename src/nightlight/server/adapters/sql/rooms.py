@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.roles import Role, decode_roles, encode_roles
 from nightlight.server.adapters.sql.tables import accounts, devices, entries, group_state, members, rooms, stances
 from nightlight.server.domain.contact import Stance
 from nightlight.server.domain.room import Member, RoomState
@@ -25,12 +26,12 @@ _head = (
 _ROOM = (
     select(
         rooms.c.room_id,
-        accounts.c.user,
+        rooms.c.roles,
         rooms.c.epoch,
         func.coalesce(entries.c.seq, rooms.c.erased_seq),
         func.coalesce(entries.c.accepted_at_ms, rooms.c.erased_at_ms),
     )
-    .select_from(rooms.join(accounts).outerjoin(entries, rooms.c.room_id == entries.c.room_id))
+    .select_from(rooms.outerjoin(entries, rooms.c.room_id == entries.c.room_id))
     .where(rooms.c.room == bindparam("room"))
     .order_by(entries.c.seq.desc())
     .limit(1)
@@ -91,6 +92,7 @@ class SqlRooms:
                 creator_id=creator.user_id,
                 group_info_hash=group_info_hash,
                 epoch=0,
+                roles=encode_roles({creator.user: Role.OWNER}),
                 created_at_ms=now_ms,
             )
             .returning(rooms.c.room_id)
@@ -104,7 +106,7 @@ class SqlRooms:
         row = self._connection.execute(_ROOM, {"room": room}).one_or_none()
         if row is None:
             return None
-        room_id, creator, epoch, head, last_accepted_at_ms = row
+        room_id, roles, epoch, head, last_accepted_at_ms = row
         present = {
             DeviceUri(device): Member(DeviceUri(device), device_id, UserUri(user), joined_seq)
             for device, device_id, user, joined_seq in self._connection.execute(_MEMBERS, {"room_id": room_id})
@@ -112,7 +114,7 @@ class SqlRooms:
         return RoomState(
             room=room,
             room_id=room_id,
-            creator=UserUri(creator),
+            roles=decode_roles(roles),
             epoch=epoch,
             head=head,
             last_accepted_at_ms=TimestampMs(last_accepted_at_ms),
@@ -151,6 +153,10 @@ class SqlRooms:
             )
         self._connection.execute(update(rooms).where(rooms.c.room_id == room_id).values(epoch=epoch))
 
+    async def write_roles(self, room_id: int, roles: bytes) -> None:
+        """As the port says."""
+        self._connection.execute(update(rooms).where(rooms.c.room_id == room_id).values(roles=roles))
+
     async def join(self, room_id: int, device_ids: Iterable[int], seq: int) -> None:
         """As the port says."""
         rows = [
@@ -188,10 +194,12 @@ class SqlRooms:
             .order_by(members.c.joined_seq, devices.c.device_id)
         ):
             present[room_id].append((DeviceUri(device), joined_seq))
-        found = select(rooms.c.room_id, rooms.c.room, rooms.c.epoch, _head).where(rooms.c.room_id.in_(mine))
+        found = select(rooms.c.room_id, rooms.c.room, rooms.c.epoch, _head, rooms.c.roles).where(
+            rooms.c.room_id.in_(mine)
+        )
         return [
-            RoomFacts(RoomUri(room), epoch, head, present[room_id])
-            for room_id, room, epoch, head in self._connection.execute(found.order_by(rooms.c.room_id))
+            RoomFacts(RoomUri(room), epoch, head, present[room_id], decode_roles(roles))
+            for room_id, room, epoch, head, roles in self._connection.execute(found.order_by(rooms.c.room_id))
         ]
 
     async def stays(self, device_id: int) -> list[Stay]:

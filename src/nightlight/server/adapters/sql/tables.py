@@ -105,6 +105,7 @@ rooms = Table(
     Column("creator_id", ForeignKey(accounts.c.user_id), nullable=False),
     Column("group_info_hash", LargeBinary, nullable=False, comment="SHA-256 of the GroupInfo it began with"),
     Column("epoch", BigInteger, nullable=False, comment="MLS epoch"),
+    Column("roles", LargeBinary, nullable=False, comment="who is what, as protocol.roles encodes it"),
     Column("purged_seq", BigInteger, nullable=False, server_default="0", comment="no payload up to here"),
     Column("erased_seq", BigInteger, nullable=False, server_default="0", comment="no entry up to here"),
     Column("erased_at_ms", BigInteger, nullable=False, server_default="0", comment="accepted_at_ms of the last erased"),
@@ -153,6 +154,7 @@ payloads = Table(
     Column("entry_id", ForeignKey(entries.c.entry_id), primary_key=True),
     Column("payload", LargeBinary, nullable=False, comment="MLSMessage as submitted: ciphertext, or a commit"),
     Column("welcome", LargeBinary, comment="MLSMessage with the Welcome of a commit that adds"),
+    Column("roles", LargeBinary, comment="who is what after a commit that adds, for those it adds"),
 )
 
 group_state = Table(
