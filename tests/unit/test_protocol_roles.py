@@ -1,5 +1,7 @@
 """Who may do what in a room, and who is what after each commit."""
 
+from itertools import pairwise
+
 import pytest
 
 from nightlight.errors import RemoteProtocolError, VerificationError
@@ -72,7 +74,7 @@ def test_what_is_no_list_of_roles_is_refused() -> None:  # NL-150
 
 def test_each_role_may_what_the_one_below_it_may() -> None:
     allowed = [CAPABILITIES[role] for role in sorted(Role)]
-    assert all(lower <= higher for lower, higher in zip(allowed, allowed[1:], strict=False))
+    assert all(lower <= higher for lower, higher in pairwise(allowed))
     assert may(ROOM, TOMAS, Capability.CHANGE_PROFILE)
     assert not may(ROOM, JUNO, Capability.CHANGE_PROFILE)
     assert not may(ROOM, HANNA, Capability.BAN)

@@ -11,6 +11,7 @@ from tests.vectors import (
     generate_identity,
     generate_received,
     generate_refused_identity,
+    generate_roles,
     generate_safety_number,
 )
 from tests.vectors.reading import HERE
@@ -30,6 +31,7 @@ from tests.vectors.writing import text
         ("identity", generate_identity.vector()),
         ("received", generate_received.vector()),
         ("refused-identity", generate_refused_identity.vector()),
+        ("roles", generate_roles.vector()),
         ("safety-number", generate_safety_number.vector()),
     ],
 )

@@ -44,7 +44,7 @@ class Device(Protocol):
     def create(self, group_id: bytes, agent: bytes) -> bytes: ...
     def join(self, welcome: bytes) -> View: ...
     def encrypt(self, data: bytes, tag: bytes) -> bytes: ...
-    def commit(self, add: list[bytes], remove: list[int]) -> tuple[bytes, bytes | None]: ...
+    def commit(self, add: list[bytes], remove: list[int], roles: bytes = b"") -> tuple[bytes, bytes | None]: ...
     def accept(self) -> View: ...
     def discard(self) -> View: ...
     def receive(self, message: bytes) -> tuple[Any, ...]: ...
@@ -92,8 +92,8 @@ class CrateDevice:
     def encrypt(self, data: bytes, tag: bytes) -> bytes:
         return self.group.encrypt(data, tag)
 
-    def commit(self, add: list[bytes], remove: list[int]) -> tuple[bytes, bytes | None]:
-        staged = self.group.commit(add=add, remove=remove, now_s=NOW_S)
+    def commit(self, add: list[bytes], remove: list[int], roles: bytes = b"") -> tuple[bytes, bytes | None]:
+        staged = self.group.commit(add=add, remove=remove, roles=roles, now_s=NOW_S)
         return staged.commit, staged.welcome
 
     def accept(self) -> View:
@@ -111,7 +111,9 @@ class CrateDevice:
             raise Refused(error.check) from error
         if isinstance(received, Application):
             return received.data, received.tag, received.sender.credential
-        return received.change.epoch, received.removes_me
+        change = received.change
+        added, removed = ([leaf.index for leaf in leaves] for leaves in (change.added, change.removed))
+        return change.epoch, received.removes_me, added, sorted(removed), change.roles
 
     def apply(self) -> View:
         self.group.apply()
@@ -191,8 +193,9 @@ class BrowserDevice:
     def encrypt(self, data: bytes, tag: bytes) -> bytes:
         return bytes.fromhex(self._ask("encrypt", bytes=data.hex(), tag=tag.hex()))
 
-    def commit(self, add: list[bytes], remove: list[int]) -> tuple[bytes, bytes | None]:
-        commit, welcome = self._ask("commit", add=[message.hex() for message in add], remove=remove)
+    def commit(self, add: list[bytes], remove: list[int], roles: bytes = b"") -> tuple[bytes, bytes | None]:
+        packages = [message.hex() for message in add]
+        commit, welcome = self._ask("commit", add=packages, remove=remove, roles=roles.hex())
         return bytes.fromhex(commit), None if welcome is None else bytes.fromhex(welcome)
 
     def accept(self) -> View:

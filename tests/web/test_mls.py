@@ -53,15 +53,18 @@ class World:
         assert self.hub is not None
         places = {leaf.credential: leaf.index for leaf in self.hub.members}
         packages = [device.key_package() for device in add]
-        commit, welcome = committer.commit(packages, [places[device.credential] for device in remove])
+        removed = sorted(places[device.credential] for device in remove)
+        roles = committer.credential if add else b""  # what a commit says of roles is nothing to MLS
+        commit, welcome = committer.commit(packages, removed, roles)
         change = self.hub.process(commit, NOW_S)
+        added = [leaf.index for leaf in change.added]
         self.hub.accept()
         assert change.committer.credential == committer.credential
         views = [committer.accept()]
         for device in self.members:
             if device is not committer:
-                epoch, removes_me = device.receive(commit)
-                assert (epoch, removes_me) == (change.epoch, device in remove)
+                epoch, removes_me, *told = device.receive(commit)
+                assert (epoch, removes_me, told) == (change.epoch, device in remove, [added, removed, roles])
                 if not removes_me:
                     views.append(device.apply())
         self.members = [device for device in self.members if device not in remove]

@@ -221,12 +221,20 @@ export interface RoomMember {
   readonly joinedSeq: Seq;
 }
 
+/** A user's role in a room, by its name in `Role`. */
+export interface RoomParticipant {
+  readonly user: UserUri;
+  readonly role: string;
+}
+
 /** What the hub knows of a room. */
 export interface Room {
   readonly room: RoomUri;
   readonly epoch: number;
   readonly head: Seq;
   readonly members: readonly RoomMember[];
+  /** In the order in which they came. */
+  readonly participants: readonly RoomParticipant[];
 }
 
 export function readRoom(value: unknown): Room {
@@ -238,6 +246,10 @@ export function readRoom(value: unknown): Room {
     members: members.list('members', (item) => {
       const member = new Members(item);
       return { device: parseDeviceUri(member.text('device')), joinedSeq: member.uint('joined_seq') as Seq };
+    }),
+    participants: members.list('participants', (item) => {
+      const participant = new Members(item);
+      return { user: parseUserUri(participant.text('user')), role: participant.text('role') };
     }),
   };
 }

@@ -43,6 +43,7 @@ const ANSWERS: [string, (value: unknown) => unknown, Record<string, unknown>][] 
       epoch: 3,
       head: 12,
       members: [{ device: 'mimi://courier.example/d/ada/phone', joined_seq: 1 }],
+      participants: [{ user: 'mimi://courier.example/u/ada', role: 'owner' }],
     },
   ],
   ['problem', readProblem, { type: '/problems/wrong_epoch', title: 'x', status: 409, epoch: 8 }],

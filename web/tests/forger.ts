@@ -9,10 +9,12 @@ import { emptyPskIndex } from 'ts-mls/pskIndex.js';
 
 import { type Bytes, copy, Reader } from '../src/codec.ts';
 import type { Group } from '../src/mls/group.ts';
-import { EMPTY_SAFE_AAD } from '../src/mls/handshake.ts';
+import { handshakeAad } from '../src/mls/handshake.ts';
 import { type HeldKeyPackage, parseKeyPackage } from '../src/mls/key-package.ts';
 import { config, groupContextExtensions } from '../src/mls/settings.ts';
 import { KEPT_ELSEWHERE } from '../src/mls/suite.ts';
+
+const NO_ROLES = handshakeAad(new Uint8Array());
 
 /** A commit inside a PrivateMessage, which nobody without the group's secrets can tell from a message. */
 export function hiddenCommit(group: Group, suite: CiphersuiteImpl): Promise<Bytes> {
@@ -50,7 +52,7 @@ export async function externalCommit(encoded: Bytes, held: HeldKeyPackage, suite
     suite,
     undefined,
     config(),
-    EMPTY_SAFE_AAD,
+    NO_ROLES,
   );
   return message({ wireformat: 'mls_public_message', publicMessage });
 }
@@ -63,7 +65,7 @@ async function commit(
 ): Promise<Bytes> {
   const made = await createCommit(
     { state: stateOf(group), cipherSuite: suite, pskIndex: emptyPskIndex },
-    { wireAsPublicMessage, extraProposals, ratchetTreeExtension: true, authenticatedData: EMPTY_SAFE_AAD },
+    { wireAsPublicMessage, extraProposals, ratchetTreeExtension: true, authenticatedData: NO_ROLES },
   );
   return copy(encodeMlsMessage(made.commit));
 }

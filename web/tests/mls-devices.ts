@@ -31,6 +31,7 @@ interface Command {
   readonly agent: string;
   readonly add: string[];
   readonly remove: number[];
+  readonly roles: string;
   readonly now_s: number;
   readonly last_resort: boolean;
 }
@@ -103,12 +104,16 @@ class Device {
       case 'encrypt':
         return toHex(await this.#here.encrypt(bytes, fromHex(command.tag)));
       case 'commit': {
-        const staged = await this.#here.commit(command.add.map(fromHex), command.remove, nowS);
+        const staged = await this.#here.commit(command.add.map(fromHex), command.remove, fromHex(command.roles), nowS);
         return [toHex(staged.commit), staged.welcome && toHex(staged.welcome)];
       }
       case 'receive': {
         const received = await this.#here.receive(bytes, nowS);
-        if (received.kind === 'commit') return [received.change.epoch, received.removesMe];
+        if (received.kind === 'commit') {
+          const { epoch, added, removed, roles } = received.change;
+          const indexes = [added, removed].map((leaves) => leaves.map(({ index }) => index));
+          return [epoch, received.removesMe, ...indexes, toHex(roles)];
+        }
         return [toHex(received.data), toHex(received.tag), toHex(received.sender.credential)];
       }
       case 'accept':

@@ -384,9 +384,19 @@ class Store:
 
 
 def _room(row: Row) -> RoomRecord:
-    room, standing, cursor, epoch, franking_key, members, *rest, roles = row
-    known = tuple(json.loads(members))
-    return RoomRecord(room, Standing(standing), cursor, epoch, franking_key, known, *rest, roles=decode_roles(roles))
+    room, standing, cursor, epoch, franking_key, members, read_seq, accepted_at_ms, lifetime_s, roles = row
+    return RoomRecord(
+        room,
+        Standing(standing),
+        cursor,
+        epoch,
+        franking_key,
+        tuple(json.loads(members)),
+        read_seq,
+        accepted_at_ms,
+        lifetime_s,
+        decode_roles(roles),
+    )
 
 
 def _item(row: Row) -> OutboxItem:

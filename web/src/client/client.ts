@@ -16,7 +16,7 @@ import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummar
 import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
-import type { Evidence, Identity, Intent, RoomRecord } from './records.ts';
+import { type Evidence, FRESH_KEYS, type Identity, type Intent, type RoomRecord } from './records.ts';
 import { Store, type StoreState } from './store.ts';
 import { random } from './surroundings.ts';
 
@@ -243,15 +243,15 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 
   async add(room: RoomUri, users: readonly UserUri[]): Promise<void> {
-    await this.#change(room, { add: await this.#open.housekeeping.claim(users), remove: [] });
+    await this.#change(room, { ...FRESH_KEYS, add: await this.#open.housekeeping.claim(users) });
   }
 
   remove(room: RoomUri, users: readonly UserUri[]): Promise<void> {
-    return this.#change(room, { add: [], remove: users });
+    return this.#change(room, { ...FRESH_KEYS, remove: users });
   }
 
   update(room: RoomUri): Promise<void> {
-    return this.#change(room, { add: [], remove: [] });
+    return this.#change(room, FRESH_KEYS);
   }
 
   async #change(room: RoomUri, intent: Intent): Promise<void> {

@@ -8,6 +8,7 @@
 import type { Bytes } from '../codec.ts';
 import { LocalProtocolError, type ProblemName, RefusedError } from '../errors.ts';
 import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
+import { encodeRoles, Role } from '../roles.ts';
 import type { ClientFrame, ServerFrame } from '../frames.ts';
 import { fromHex, toHex } from '../hex.ts';
 import { providerOf, type RoomUri, roomUri, type SubmissionId, type UserUri } from '../ids.ts';
@@ -17,7 +18,7 @@ import { Groups } from './groups.ts';
 import { HUB, Inbox, newRoom, type Outcome } from './inbox.ts';
 import { Lock } from './lock.ts';
 import { Outbox } from './outbox.ts';
-import type { Identity, Intent, OutboxItem, RoomRecord } from './records.ts';
+import { FRESH_KEYS, type Identity, type Intent, type OutboxItem, type RoomRecord } from './records.ts';
 import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
@@ -172,6 +173,7 @@ export class Device {
     try {
       item = await this.#outbox.build(submissionId);
     } catch (error) {
+      if (error instanceof RefusedError) return this.#fail(room, submissionId, error.problem);
       if (!(error instanceof MlsError)) throw error;
       return this.#fail(room, submissionId, 'invalid_key_package');
     }
@@ -282,9 +284,10 @@ export class Device {
     return this.alone(() => {
       const members = Array.from(new Set([this.identity.user, ...users])).sort();
       return this.groups.transaction(async () => {
-        this.store.rooms.put(room, { ...newRoom(room, 'created', 0, agent.key), members });
+        const roles = encodeRoles(new Map([[this.identity.user, Role.owner]]));
+        this.store.rooms.put(room, { ...newRoom(room, 'created', 0, agent.key), members, roles });
         await this.groups.create(room, encodeFrankingAgent(agent));
-        return this.#outbox.commit(room, { add: keyPackages, remove: [] }).submissionId;
+        return this.#outbox.commit(room, { ...FRESH_KEYS, add: keyPackages }).submissionId;
       });
     });
   }

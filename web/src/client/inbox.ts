@@ -1,16 +1,17 @@
 /** What arrives: entries of rooms' logs become messages, members and states, in one transaction with the cursor. */
 
-import { equal, utf8 } from '../codec.ts';
+import { equal, Reader, utf8 } from '../codec.ts';
 import * as content from '../content.ts';
-import type { Leaf } from '../credential.ts';
+import { decodeLeafCredential, type Leaf } from '../credential.ts';
 import { LocalProtocolError, RemoteProtocolError, UnavailableError, VerificationError } from '../errors.ts';
 import type { Accepted, Delivery } from '../frames.ts';
 import { decodeFrankingAgent, type FrankingAgent, frankingTag, verifyFrankedMessage } from '../franking.ts';
 import { toHex } from '../hex.ts';
-import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import { type DeviceUri, type RoomUri, type TimestampMs, type UserUri, userOf } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
 import type { Group } from '../mls/group.ts';
-import type { Leaf as MlsLeaf } from '../mls/leaf.ts';
+import type { Change, Leaf as MlsLeaf } from '../mls/leaf.ts';
+import { decodeRoles, encodeRoles, follow, participants, Role, type Roles } from '../roles.ts';
 import type { Event, FaultSeen, MessageState } from './events.ts';
 import { type Groups, isClock } from './groups.ts';
 import type { Identity, MessageRecord, OutgoingCommit, OutgoingMessage, RoomRecord, Standing } from './records.ts';
@@ -27,7 +28,7 @@ const RECEIPT_MEMBERS = 16;
 const HUBS_FAULT: ReadonlySet<string> = new Set([
   ...['NL-202', 'NL-204', 'NL-205', 'NL-206'], // it lets in only what is for this group and epoch
   ...['NL-141', 'NL-143'], // franks
-  ...['NL-502', 'NL-503', 'NL-511', 'NL-512', 'NL-513', 'NL-521', 'NL-523'],
+  ...['NL-502', 'NL-503', 'NL-511', 'NL-512', 'NL-513', 'NL-521', 'NL-523', 'NL-525'],
 ]);
 const EARLIER: Readonly<Record<'delivered' | 'read', readonly MessageState[]>> = {
   delivered: ['queued', 'sent'],
@@ -314,8 +315,10 @@ export class Inbox {
     if (!group.hasPending || entry.epoch !== item.epoch || item.epoch !== group.epoch) {
       throw new VerificationError('NL-503', 'a commit accepted in another epoch than it was sent in');
     }
+    if (item.payload === null) throw new LocalProtocolError('a commit accepted that was never built');
+    const roles = this.#rolesAfter(outcome.record, group, group.pendingChange(item.payload));
     group.accept();
-    await this.#entered(room, outcome, group);
+    this.#entered(room, outcome, group, roles);
   }
 
   // --- other people's handshakes
@@ -331,19 +334,49 @@ export class Inbox {
     }
     checkSender(await this.#trust.checkLeaf(received.change.committer), entry);
     await this.#checkMembers(received.change.members);
+    const roles = this.#rolesAfter(outcome.record, group, received.change);
     group.apply();
-    await this.#entered(room, outcome, group);
+    this.#entered(room, outcome, group, roles);
+  }
+
+  /** Everyone's role after `change` in `group`, which they allow. Throws as `follow`, and `LookUp`. */
+  #rolesAfter(record: RoomRecord, group: Group, change: Change): Roles {
+    const removed = change.removed.map(deviceOf);
+    const isOff = (device: DeviceUri): boolean =>
+      this.#trust.deviceList(userOf(device))?.devices.every((listed) => listed.uri !== device) ?? false;
+    const step = {
+      committer: userOf(deviceOf(change.committer)),
+      present: new Set(group.members.map(deviceOf)),
+      added: change.added.map(deviceOf),
+      removed,
+      revoked: new Set(removed.filter(isOff)),
+      given: decodeRoles(change.roles),
+    };
+    try {
+      return follow(decodeRoles(record.roles), step);
+    } catch (error) {
+      const lookUp = new LookUp(new Set(removed.map(userOf)));
+      const judged = !(error instanceof VerificationError) || error.check !== 'NL-153' || lookUp.isCovered(this.#asked);
+      throw judged ? error : lookUp; // perhaps it is a device that its user has revoked since
+    }
   }
 
   async #welcome(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
     await this.#checked(
       async () => {
-        const { group, keyPackage } = await this.#groups.join(entry.payload);
+        const reader = new Reader(entry.payload);
+        const welcome = reader.vector();
+        const roles = decodeRoles(reader.vector());
+        reader.finish();
+        const { group, keyPackage } = await this.#groups.join(welcome);
         const agent = await this.#checkWelcome(room, group, entry);
+        if (!sameUsers(group.members.map(deviceOf).map(userOf), roles)) {
+          throw new VerificationError('NL-525', 'roles of others than those who are in the room');
+        }
         this.#groups.put(room, group, keyPackage);
         const { unread, acceptedAtMs } = outcome.record;
         outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs };
-        await this.#entered(room, outcome, group);
+        this.#entered(room, outcome, group, roles);
       },
       (check) => {
         outcome.record = { ...outcome.record, standing: 'broken' };
@@ -383,12 +416,13 @@ export class Inbox {
 
   // --- consequences
 
-  async #entered(room: RoomUri, outcome: RoomOutcome, group: Group): Promise<void> {
-    const leaves = await this.#checkMembers(group.members);
-    const members = Array.from(new Set(leaves.map((leaf) => leaf.user))).sort();
+  #entered(room: RoomUri, outcome: RoomOutcome, group: Group, newRoles: Roles): void {
+    const members = participants(newRoles);
+    const roles = encodeRoles(newRoles);
     const before = outcome.record;
-    outcome.record = { ...before, epoch: group.epoch, members, standing: 'joined' };
-    if (before.standing !== 'joined' || members.join() !== before.members.join()) {
+    outcome.record = { ...before, epoch: group.epoch, members, roles, standing: 'joined' };
+    const same = equal(roles, before.roles) && members.join() === before.members.join();
+    if (before.standing !== 'joined' || !same) {
       this.#outcome.events.push({ kind: 'room_changed', room, members, joined: true });
     }
   }
@@ -452,6 +486,7 @@ export function newRoom(
     epoch: 0,
     frankingKey,
     members: [],
+    roles: new Uint8Array(),
     unread: [],
     acceptedAtMs: 0 as TimestampMs,
   };
@@ -460,6 +495,16 @@ export function newRoom(
 /** Whether the entry is from before this device was added to the room anew, so that its first answer never came. */
 function isLate({ record }: RoomOutcome, entry: Accepted): boolean {
   return entry.seq < record.cursor;
+}
+
+function deviceOf(leaf: MlsLeaf): DeviceUri {
+  return decodeLeafCredential(leaf.credential).device;
+}
+
+/** Whether `roles` are of exactly these users, and of some who are banned. */
+function sameUsers(users: readonly UserUri[], roles: Roles): boolean {
+  const present = Array.from(roles.keys()).filter((user) => roles.get(user) !== Role.banned);
+  return Array.from(new Set(users)).sort().join() === present.sort().join();
 }
 
 function checkSender(leaf: Leaf, entry: Delivery): void {

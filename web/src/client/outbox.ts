@@ -3,12 +3,13 @@
 import type { Bytes } from '../codec.ts';
 import * as content from '../content.ts';
 import { decodeLeafCredential } from '../credential.ts';
-import { type ProblemName, RefusedError } from '../errors.ts';
+import { LocalProtocolError, type ProblemName, RefusedError, VerificationError } from '../errors.ts';
 import { frankingTag } from '../franking.ts';
 import { fromHex, toHex } from '../hex.ts';
 import { type DeviceUri, type MessageId, type RoomUri, type TimestampMs, userOf } from '../ids.ts';
 import { identity } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
+import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '../roles.ts';
 import { MAX_TEXT_BYTES } from './api.ts';
 import type { MessageKey } from './events.ts';
 import type { Groups } from './groups.ts';
@@ -99,7 +100,8 @@ export class Outbox {
   /**
    * The item is built for its group's epoch and durable; null when it is gone, with nothing left to do in it.
    *
-   * Throws `MlsError` when a commit cannot be made, such as with a key package that has expired.
+   * Throws `MlsError` when a commit cannot be made, such as with a key package that has expired; `RefusedError`
+   * `not_allowed` when the room's roles do not allow it.
    */
   async build(wanted: SubmissionKey): Promise<OutboxItem | null> {
     const item = this.#store.outbox.get(wanted);
@@ -132,8 +134,7 @@ export class Outbox {
     group.discard();
     const record = this.#store.rooms.get(room);
     if (record === null) return;
-    const users = new Set(group.members.map((leaf) => userOf(decodeLeafCredential(leaf.credential).device)));
-    this.#store.rooms.put(room, { ...record, members: Array.from(users).sort() });
+    this.#store.rooms.put(room, { ...record, members: participants(decodeRoles(record.roles)) });
   }
 
   /** Encrypted at once when nothing before it waits to be built: what is encrypted first goes out first. */
@@ -169,11 +170,40 @@ export class Outbox {
     const { intent } = item;
     const present = new Map<DeviceUri, number>();
     for (const leaf of group.members) present.set(decodeLeafCredential(leaf.credential).device, leaf.index);
-    const add = intent.add.filter((keyPackage) => !present.has(deviceOf(keyPackage)));
-    const remove = Array.from(present).filter(([device]) => intent.remove.includes(userOf(device)));
-    if (add.length + remove.length === 0 && intent.add.length + intent.remove.length > 0) return null;
-    const indexes = remove.map(([, index]) => index);
-    const staged = await group.commit(add, indexes, Math.floor(now() / 1000));
+    const record = this.#store.rooms.get(item.room);
+    if (record === null) throw new LocalProtocolError('a commit in a room that is not there');
+    const roles = decodeRoles(record.roles);
+    const owed = leavers(roles, present.keys());
+    const add = new Map<DeviceUri, Bytes>();
+    for (const keyPackage of intent.add) {
+      const device = deviceOf(keyPackage);
+      if (!present.has(device) || owed.includes(device)) add.set(device, keyPackage);
+    }
+    const wanted = Array.from(present.keys()).filter((device) => intent.remove.includes(userOf(device)));
+    const given = new Map(intent.give.filter(([user, role]) => (roles.get(user) ?? Role.left) !== role));
+    const something = add.size + wanted.length + given.size > 0;
+    if (!something && intent.add.length + intent.remove.length + intent.give.length > 0) return null;
+    const removed = Array.from(new Set([...wanted, ...owed]));
+    try {
+      follow(roles, {
+        committer: this.#identity.user,
+        present: new Set(present.keys()),
+        added: Array.from(add.keys()),
+        removed,
+        revoked: new Set(),
+        given,
+      });
+    } catch (error) {
+      if (error instanceof VerificationError) throw new RefusedError('not_allowed');
+      throw error;
+    }
+    const indexes = Array.from(present).filter(([device]) => removed.includes(device));
+    const staged = await group.commit(
+      Array.from(add.values()),
+      indexes.map(([, index]) => index),
+      encodeRoles(given),
+      Math.floor(now() / 1000),
+    );
     return { ...item, epoch: group.epoch, payload: staged.commit, welcome: staged.welcome };
   }
 }

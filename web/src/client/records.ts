@@ -4,6 +4,7 @@ import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri } from '../ids.ts';
 import type { ProblemName } from '../errors.ts';
+import type { Role } from '../roles.ts';
 import type { Message, MessageKey } from './events.ts';
 import type { SubmissionKey } from './session.ts';
 
@@ -36,6 +37,8 @@ export interface RoomRecord {
   readonly epoch: number;
   readonly frankingKey: Bytes;
   readonly members: readonly UserUri[];
+  /** As `encodeRoles` writes them. */
+  readonly roles: Bytes;
   readonly unread: readonly MessageKey[];
   /** Of the newest message processed. */
   readonly acceptedAtMs: TimestampMs;
@@ -53,12 +56,15 @@ export interface MessageRecord extends Omit<Message, 'text'> {
 /**
  * What a commit is for, so that it can be built again after another commit won.
  *
- * `add`: key packages; `remove`: users. Both empty: fresh keys for this device's leaf.
+ * `add`: key packages; `remove`: users; `give`: roles. All empty: fresh keys for this device's leaf.
  */
 export interface Intent {
   readonly add: readonly Bytes[];
   readonly remove: readonly UserUri[];
+  readonly give: readonly (readonly [UserUri, Role])[];
 }
+
+export const FRESH_KEYS: Intent = { add: [], remove: [], give: [] };
 
 interface Submission {
   readonly submissionId: SubmissionKey;

@@ -20,7 +20,7 @@ import { type Bytes, concat, copy, equal, Reader, u64, writeVector } from '../co
 import { LocalProtocolError } from '../errors.ts';
 import { safeAad } from '../franking.ts';
 import { guarded, must, MlsError } from './errors.ts';
-import { checkApplication, checkCommit, EMPTY_SAFE_AAD, parse } from './handshake.ts';
+import { checkApplication, checkCommit, handshakeAad, parse } from './handshake.ts';
 import {
   checkAddable,
   checkLifetime,
@@ -30,7 +30,7 @@ import {
   readWelcome,
   verified,
 } from './key-package.ts';
-import { type Change, type Leaf, leafOf, members } from './leaf.ts';
+import { type Change, changeOf, type Leaf, leafOf, members } from './leaf.ts';
 import {
   CAPABILITIES,
   checkSettings,
@@ -222,9 +222,11 @@ export class Group {
   /**
    * A pending commit with a fresh path that adds these key packages and removes these leaves.
    *
+   * `roles` goes into its authenticated data, if it is anything.
+   *
    * Throws `MlsError` NL-200, NL-201, NL-240 to NL-242 for a key package, NL-260, NL-264.
    */
-  async commit(add: readonly Bytes[], remove: readonly number[], nowS: number): Promise<Staged> {
+  async commit(add: readonly Bytes[], remove: readonly number[], roles: Bytes, nowS: number): Promise<Staged> {
     must(this.#pending === null && this.#staged === null, 'NL-260');
     const adds: Proposal[] = [];
     for (const encoded of add) {
@@ -245,7 +247,7 @@ export class Group {
           wireAsPublicMessage: true,
           extraProposals: [...adds, ...removes],
           ratchetTreeExtension: true,
-          authenticatedData: EMPTY_SAFE_AAD,
+          authenticatedData: handshakeAad(roles),
         },
       ),
     );
@@ -258,6 +260,15 @@ export class Group {
       commit: message(made.commit),
       welcome: welcome === undefined ? null : message({ wireformat: 'mls_welcome', welcome }),
     };
+  }
+
+  /** What the pending commit does, whose message is `encoded`. Throws `MlsError` NL-261, and as `parse`. */
+  pendingChange(encoded: Bytes): Change {
+    must(this.#pending !== null, 'NL-261');
+    const parsed = parse(encoded);
+    must(parsed.wireformat === 'mls_public_message', 'NL-201');
+    const after = members(this.#pending.state.ratchetTree);
+    return changeOf(this.epoch + 1, this.#ownIndex, checkCommit(parsed.publicMessage), this.members, after);
   }
 
   /** Merges the pending commit: the hub took it. Throws `MlsError` NL-261. */
@@ -325,7 +336,8 @@ export class Group {
   }
 
   async #receiveCommit(public_: PublicMessage, nowS: number): Promise<Commit> {
-    const { committer, confirmationTag, adds } = checkCommit(public_);
+    const plain = checkCommit(public_);
+    const { committer, confirmationTag, adds } = plain;
     const { groupId, epoch } = public_.content;
     must(!(Number(epoch) + 1 === this.epoch && equal(confirmationTag, this.#state.confirmationTag)), 'NL-209');
     this.#checkPlace(groupId, Number(epoch));
@@ -337,10 +349,8 @@ export class Group {
     );
     const after = members(newState.ratchetTree);
     must(new Set(after.map((leaf) => leaf.signatureKey.toString())).size === after.length, 'NL-230');
-    const leaf = after.find(({ index }) => index === committer);
-    must(leaf !== undefined, 'NL-230');
+    const change = changeOf(this.epoch + 1, committer, plain, this.members, after);
     this.#staged = { state: newState, consumed };
-    const change = { epoch: this.epoch + 1, committer: leaf, members: after };
     return { kind: 'commit', change, removesMe: newState.groupActiveState.kind === 'removedFromGroup' };
   }
 

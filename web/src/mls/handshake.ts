@@ -6,13 +6,13 @@ import type { PrivateMessage } from 'ts-mls/privateMessage.js';
 import type { Add, Remove } from 'ts-mls/proposal.js';
 import type { PublicMessage } from 'ts-mls/publicMessage.js';
 
-import { type Bytes, equal } from '../codec.ts';
+import { type Bytes, concat, equal, Reader, u16, writeVector } from '../codec.ts';
 import { RemoteProtocolError } from '../errors.ts';
 import { readSafeAad } from '../franking.ts';
 import { must, MlsError } from './errors.ts';
 
-/** A handshake's authenticated data: the empty SafeAAD. */
-export const EMPTY_SAFE_AAD: Bytes = new Uint8Array([0]);
+/** The component whose SafeAAD item is a commit's changes of roles. Of the range for private use. */
+const ROLES = 0x8001;
 
 const SENDERS = { external: 'NL-221', new_member_proposal: 'NL-222', new_member_commit: 'NL-223' } as const;
 
@@ -48,6 +48,31 @@ export interface PlainCommit {
   readonly confirmationTag: Uint8Array;
   readonly adds: readonly Add[];
   readonly removes: readonly Remove[];
+  /** What its authenticated data says about roles, if anything. */
+  readonly roles: Bytes;
+}
+
+/** A handshake's authenticated data: `SafeAAD{ 0x8001: roles }`; the empty one, if `roles` is nothing. */
+export function handshakeAad(roles: Bytes): Bytes {
+  return writeVector(roles.length === 0 ? roles : concat(u16(ROLES), writeVector(roles)));
+}
+
+/** What `handshakeAad` was made of. Throws `MlsError` NL-228. */
+function rolesIn(authenticatedData: Uint8Array): Bytes {
+  try {
+    const items = new Reader(authenticatedData);
+    const item = new Reader(items.vector());
+    items.finish();
+    if (item.atEnd) return new Uint8Array();
+    const component = item.u16();
+    const roles = item.vector();
+    item.finish();
+    must(component === ROLES && roles.length > 0, 'NL-228');
+    return roles;
+  } catch (error) {
+    if (!(error instanceof RemoteProtocolError)) throw error;
+    throw new MlsError('NL-228');
+  }
 }
 
 /** `message` is such a commit. Throws `MlsError` NL-221 to NL-229. */
@@ -56,10 +81,10 @@ export function checkCommit({ content, auth }: PublicMessage): PlainCommit {
   if (sender.senderType !== 'member') throw new MlsError(SENDERS[sender.senderType]);
   must(content.contentType !== 'application', 'NL-229');
   must(content.contentType === 'commit' && auth.contentType === 'commit', 'NL-224');
-  must(equal(content.authenticatedData, EMPTY_SAFE_AAD), 'NL-228');
+  const roles = rolesIn(content.authenticatedData);
   const { adds, removes } = proposals(content.commit);
   must(content.commit.path !== undefined, 'NL-227');
-  return { committer: sender.leafIndex, confirmationTag: auth.confirmationTag, adds, removes };
+  return { committer: sender.leafIndex, confirmationTag: auth.confirmationTag, adds, removes, roles };
 }
 
 function proposals(commit: Commit): { adds: Add[]; removes: Remove[] } {
