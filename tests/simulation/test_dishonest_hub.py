@@ -11,6 +11,7 @@ from nightlight.client.identity import new_store, registration
 from nightlight.client.records import Standing
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, VerificationError
 from nightlight.mls.signing import SigningKey
+from nightlight.protocol.codec import Reader, write_vector
 from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.ids import TimestampMs
 from nightlight.protocol.messages import (
@@ -23,6 +24,7 @@ from nightlight.protocol.messages import (
     ServerFrame,
     UserDevices,
 )
+from nightlight.protocol.roles import decode_roles, encode_roles
 from tests.simulation.conftest import Friends
 from tests.simulation.network import MemoryTransport
 from tests.simulation.world import URIS, World
@@ -254,6 +256,25 @@ def test_nl_524_a_welcome_by_a_device_that_is_not_in_the_room_is_not_followed(fr
         await world.client("mira").room_with(tomas.user)
         await world.until(lambda: faults(world, "tomas") != [], "Tomas records the fault")
         assert [check for check, _ in faults(world, "tomas")] == ["NL-524"]
+
+    friends.run(story)
+
+
+def test_nl_525_roles_of_others_than_those_in_the_room_are_not_believed(friends: Friends) -> None:
+    def without_mira(delivery: Delivery) -> Delivery:
+        reader = Reader(delivery.payload)
+        welcome, roles = reader.vector(), decode_roles(reader.vector())
+        del roles[URIS["mira"]]
+        return altered(delivery, payload=write_vector(welcome) + write_vector(encode_roles(roles)))
+
+    async def story(world: World) -> None:
+        tomas = world.client("tomas")
+        await tomas.wait_online()
+        world.people["tomas"].link.tamper = once(without_mira, EntryKind.WELCOME)
+        await world.client("mira").room_with(tomas.user)
+        await world.until(lambda: faults(world, "tomas") != [], "Tomas records the fault")
+        assert faults(world, "tomas") == [("NL-525", "hub")]
+        assert [summary.room for summary in tomas.rooms()] == [world.room]
 
     friends.run(story)
 

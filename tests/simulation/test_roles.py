@@ -99,7 +99,7 @@ def test_a_commit_that_the_roles_do_not_allow_is_refused_by_members_too(
             await tomas.remove(world.room, [URIS["juno"]])
         await world.until(lambda: mira.rooms() == [], "Mira's room is broken")
         [fault] = mira.faults()
-        assert (fault.check, fault.culprit) == ("NL-153", tomas.device)
+        assert (fault.check, fault.culprit) == ("NL-173", tomas.device)
 
     friends.run(story)
 

@@ -60,12 +60,12 @@ def test_a_list_of_roles_is_read_as_it_was_written() -> None:
     assert decode_roles(b"") == {}
 
 
-def test_what_is_no_list_of_roles_is_refused() -> None:  # NL-150
+def test_what_is_no_list_of_roles_is_refused() -> None:  # NL-170
     one = encode_roles({MIRA: Role.OWNER})
     for data in (one + one, one[:-1] + b"\x05", one + encode_roles({MIRA: Role.MEMBER})):
         with pytest.raises(RemoteProtocolError) as error:
             decode_roles(data)
-        assert error.value.check == "NL-150"
+        assert error.value.check == "NL-170"
     for data in (one[:-1], one[:5]):
         with pytest.raises(RemoteProtocolError) as error:
             decode_roles(data)
@@ -80,10 +80,10 @@ def test_each_role_may_what_the_one_below_it_may() -> None:
     assert not may(ROOM, HANNA, Capability.BAN)
 
 
-def test_only_who_takes_part_commits() -> None:  # NL-151
-    assert refused(ROOM, HANNA) == "NL-151"
-    assert refused({**ROOM, HANNA: Role.LEFT}, HANNA) == "NL-151"
-    assert refused({**ROOM, HANNA: Role.BANNED}, HANNA) == "NL-151"
+def test_only_who_takes_part_commits() -> None:  # NL-171
+    assert refused(ROOM, HANNA) == "NL-171"
+    assert refused({**ROOM, HANNA: Role.LEFT}, HANNA) == "NL-171"
+    assert refused({**ROOM, HANNA: Role.BANNED}, HANNA) == "NL-171"
     assert step(ROOM, JUNO) == ROOM
 
 
@@ -93,19 +93,19 @@ def test_who_is_added_is_a_member_and_comes_last() -> None:
     assert step(ROOM, JUNO, add=(tablet(JUNO), tablet(MIRA))) == ROOM
 
 
-def test_who_is_banned_or_still_leaving_is_not_added() -> None:  # NL-152
-    assert refused({**ROOM, HANNA: Role.BANNED}, MIRA, add=(phone(HANNA),)) == "NL-152"
+def test_who_is_banned_or_still_leaving_is_not_added() -> None:  # NL-172
+    assert refused({**ROOM, HANNA: Role.BANNED}, MIRA, add=(phone(HANNA),)) == "NL-172"
     leaving = {HANNA: Role.LEFT, **ROOM}
-    assert refused(leaving, MIRA, add=(tablet(HANNA),)) == "NL-152"
+    assert refused(leaving, MIRA, add=(tablet(HANNA),)) == "NL-172"
     after = step(leaving, JUNO, add=(phone(HANNA),), remove=(phone(HANNA),))
     assert list(after.items()) == [*ROOM.items(), (HANNA, Role.MEMBER)]
 
 
-def test_one_removes_oneself_s_devices_and_those_of_lower_roles() -> None:  # NL-153
+def test_one_removes_oneself_s_devices_and_those_of_lower_roles() -> None:  # NL-173
     assert step(ROOM, TOMAS, remove=(phone(JUNO),)) == {MIRA: Role.OWNER, TOMAS: Role.ADMIN}
-    assert refused(ROOM, JUNO, remove=(phone(TOMAS),)) == "NL-153"
-    assert refused(ROOM, TOMAS, remove=(phone(MIRA),)) == "NL-153"
-    assert refused({**ROOM, JUNO: Role.ADMIN}, TOMAS, remove=(phone(JUNO),)) == "NL-153"
+    assert refused(ROOM, JUNO, remove=(phone(TOMAS),)) == "NL-173"
+    assert refused(ROOM, TOMAS, remove=(phone(MIRA),)) == "NL-173"
+    assert refused({**ROOM, JUNO: Role.ADMIN}, TOMAS, remove=(phone(JUNO),)) == "NL-173"
     assert step(ROOM, JUNO, remove=(phone(TOMAS),), revoked=frozenset({phone(TOMAS)})) == {
         MIRA: Role.OWNER,
         JUNO: Role.MEMBER,
@@ -124,36 +124,36 @@ def test_who_leaves_may_do_nothing_and_anyone_may_remove_their_leaf() -> None:
     }
 
 
-def test_an_owner_gives_any_role_and_an_admin_none() -> None:  # NL-154
+def test_an_owner_gives_any_role_and_an_admin_none() -> None:  # NL-174
     for role in (Role.ADMIN, Role.OWNER):
         assert step(ROOM, MIRA, give={JUNO: role})[JUNO] is role
     assert step(ROOM, MIRA, give={TOMAS: Role.MEMBER})[TOMAS] is Role.MEMBER
     assert step(ROOM, MIRA, add=(phone(HANNA),), give={HANNA: Role.ADMIN})[HANNA] is Role.ADMIN
-    assert refused(ROOM, TOMAS, give={JUNO: Role.ADMIN}) == "NL-154"
-    assert refused(ROOM, JUNO, give={JUNO: Role.ADMIN}) == "NL-154"
+    assert refused(ROOM, TOMAS, give={JUNO: Role.ADMIN}) == "NL-174"
+    assert refused(ROOM, JUNO, give={JUNO: Role.ADMIN}) == "NL-174"
     two = {**ROOM, JUNO: Role.OWNER}
-    assert refused(two, MIRA, give={JUNO: Role.MEMBER}) == "NL-154"
+    assert refused(two, MIRA, give={JUNO: Role.MEMBER}) == "NL-174"
     assert step(two, JUNO, give={JUNO: Role.MEMBER}) == ROOM
 
 
-def test_a_ban_goes_with_the_removal_and_is_lifted_by_an_admin() -> None:  # NL-155
+def test_a_ban_goes_with_the_removal_and_is_lifted_by_an_admin() -> None:  # NL-175
     banned = step(ROOM, TOMAS, remove=(phone(JUNO),), give={JUNO: Role.BANNED})
     assert banned == {**ROOM, JUNO: Role.BANNED}
     assert step(banned, TOMAS, give={JUNO: Role.LEFT}) == {MIRA: Role.OWNER, TOMAS: Role.ADMIN}
     assert step(ROOM, TOMAS, give={HANNA: Role.BANNED})[HANNA] is Role.BANNED
-    assert refused(ROOM, TOMAS, give={JUNO: Role.BANNED}) == "NL-155"
-    assert refused(ROOM, MIRA, give={HANNA: Role.ADMIN}) == "NL-155"
-    assert refused(banned, MIRA, give={JUNO: Role.MEMBER}) == "NL-155"
-    assert refused(ROOM, MIRA, give={JUNO: Role.LEFT}) == "NL-155"
-    assert refused({**banned, HANNA: Role.MEMBER}, HANNA, give={JUNO: Role.LEFT}) == "NL-154"
-    assert refused(ROOM, JUNO, give={JUNO: Role.BANNED}) == "NL-154"
+    assert refused(ROOM, TOMAS, give={JUNO: Role.BANNED}) == "NL-175"
+    assert refused(ROOM, MIRA, give={HANNA: Role.ADMIN}) == "NL-175"
+    assert refused(banned, MIRA, give={JUNO: Role.MEMBER}) == "NL-175"
+    assert refused(ROOM, MIRA, give={JUNO: Role.LEFT}) == "NL-175"
+    assert refused({**banned, HANNA: Role.MEMBER}, HANNA, give={JUNO: Role.LEFT}) == "NL-174"
+    assert refused(ROOM, JUNO, give={JUNO: Role.BANNED}) == "NL-174"
 
 
-def test_a_room_remembers_only_so_many_who_are_banned() -> None:  # NL-156
+def test_a_room_remembers_only_so_many_who_are_banned() -> None:  # NL-176
     crowd = {UserUri(f"mimi://ring.example/u/n{number}"): Role.BANNED for number in range(MAX_BANNED)}
     full = {**ROOM, **crowd}
     assert step(full, MIRA) == full
-    assert refused(full, MIRA, give={HANNA: Role.BANNED}) == "NL-156"
+    assert refused(full, MIRA, give={HANNA: Role.BANNED}) == "NL-176"
 
 
 @pytest.mark.parametrize(

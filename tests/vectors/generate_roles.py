@@ -88,8 +88,8 @@ STEPS: dict[str, tuple[Roles, Step]] = {
 }
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "a user twice": (encode_roles({ADA: Role.OWNER}) + encode_roles({ADA: Role.MEMBER}), "NL-150"),
-    "a role that there is not": (encode_roles({ADA: Role.OWNER})[:-1] + b"\x05", "NL-150"),
+    "a user twice": (encode_roles({ADA: Role.OWNER}) + encode_roles({ADA: Role.MEMBER}), "NL-170"),
+    "a role that there is not": (encode_roles({ADA: Role.OWNER})[:-1] + b"\x05", "NL-170"),
     "no role": (encode_roles({ADA: Role.OWNER})[:-1], "NL-101"),
     "no user": (b"\x05hello\x02", "NL-001"),
 }

@@ -113,7 +113,7 @@ class CrateDevice:
             return received.data, received.tag, received.sender.credential
         change = received.change
         added, removed = ([leaf.index for leaf in leaves] for leaves in (change.added, change.removed))
-        return change.epoch, received.removes_me, added, sorted(removed), change.roles
+        return change.epoch, received.removes_me, added, removed, change.roles
 
     def apply(self) -> View:
         self.group.apply()

@@ -64,7 +64,8 @@ class World:
         for device in self.members:
             if device is not committer:
                 epoch, removes_me, *told = device.receive(commit)
-                assert (epoch, removes_me, told) == (change.epoch, device in remove, [added, removed, roles])
+                assert (epoch, removes_me) == (change.epoch, device in remove)
+                assert (told[0], sorted(told[1]), told[2]) == (added, removed, roles)
                 if not removes_me:
                     views.append(device.apply())
         self.members = [device for device in self.members if device not in remove]

@@ -50,7 +50,7 @@ export function encodeRoles(roles: Roles): Bytes {
   return concatAll(Array.from(roles).flatMap(([user, role]) => [writeVector(utf8(user)), new Uint8Array([role])]));
 }
 
-/** The roles in `data`. Throws `RemoteProtocolError` NL-150, and as `parseUserUri`. */
+/** The roles in `data`. Throws `RemoteProtocolError` NL-170, and as `parseUserUri`. */
 export function decodeRoles(data: Uint8Array): Map<UserUri, Role> {
   const reader = new Reader(data);
   const roles = new Map<UserUri, Role>();
@@ -59,7 +59,7 @@ export function decodeRoles(data: Uint8Array): Map<UserUri, Role> {
     const number = reader.u8();
     const role = Object.values(Role).find((known) => known === number);
     if (roles.has(user) || role === undefined) {
-      throw new RemoteProtocolError('NL-150', 'not a list of users with a role each');
+      throw new RemoteProtocolError('NL-170', 'not a list of users with a role each');
     }
     roles.set(user, role);
   }
@@ -91,13 +91,13 @@ export function leavers(roles: Roles, devices: Iterable<DeviceUri>): DeviceUri[]
 /**
  * The roles after `step`, which they allow.
  *
- * Throws `VerificationError`: NL-151 (who commits takes part), NL-152 (nobody banned or still leaving is added), NL-153
- * (whom they remove), NL-154 (a role given is one that they may give), NL-155 (a role is given to somebody whom it
- * fits), NL-156 (not too many are banned).
+ * Throws `VerificationError`: NL-171 (who commits takes part), NL-172 (nobody banned or still leaving is added), NL-173
+ * (whom they remove), NL-174 (a role given is one that they may give), NL-175 (a role is given to somebody whom it
+ * fits), NL-176 (not too many are banned).
  */
 export function follow(roles: Roles, step: Step): Map<UserUri, Role> {
   const mine = roles.get(step.committer) ?? Role.left;
-  if (mine < Role.member) throw new VerificationError('NL-151', 'a commit by somebody who takes no part');
+  if (mine < Role.member) throw new VerificationError('NL-171', 'a commit by somebody who takes no part');
   checkAdded(roles, step);
   checkRemoved(roles, step, mine);
   const present = new Set(devicesAfter(step).map(userOf));
@@ -113,7 +113,7 @@ export function follow(roles: Roles, step: Step): Map<UserUri, Role> {
     else after.set(user, role);
   }
   if (Array.from(after.values()).filter((role) => role === Role.banned).length > MAX_BANNED) {
-    throw new VerificationError('NL-156', 'more are banned than a room remembers');
+    throw new VerificationError('NL-176', 'more are banned than a room remembers');
   }
   return withAnOwner(after);
 }
@@ -132,7 +132,7 @@ function checkAdded(roles: Roles, step: Step): void {
   for (const user of step.added.map(userOf)) {
     const role = roles.get(user);
     if (role === Role.banned || (role === Role.left && stay.has(user))) {
-      throw new VerificationError('NL-152', 'somebody is added who is banned, or whose leaves are still to go');
+      throw new VerificationError('NL-172', 'somebody is added who is banned, or whose leaves are still to go');
     }
   }
 }
@@ -143,7 +143,7 @@ function checkRemoved(roles: Roles, { committer, removed, revoked }: Step, mine:
     const theirs = roles.get(user) ?? Role.left;
     const anyoneMay = user === committer || theirs === Role.left || revoked.has(device);
     if (!anyoneMay && !(CAPABILITIES[mine].includes('canRemoveParticipant') && theirs < mine)) {
-      throw new VerificationError('NL-153', 'somebody is removed by a role that may not');
+      throw new VerificationError('NL-173', 'somebody is removed by a role that may not');
     }
   }
 }
@@ -168,8 +168,8 @@ function checkGiven(
     allowed = CAPABILITIES[mine].includes('canChangeUserRole') && (theirs ?? Role.member) < mine && role <= mine;
     fits = present && role >= Role.member && after !== undefined && after !== Role.left;
   }
-  if (!allowed) throw new VerificationError('NL-154', 'a role is given by somebody who may not');
-  if (!fits) throw new VerificationError('NL-155', 'a role is given to somebody whom it does not fit');
+  if (!allowed) throw new VerificationError('NL-174', 'a role is given by somebody who may not');
+  if (!fits) throw new VerificationError('NL-175', 'a role is given to somebody whom it does not fit');
 }
 
 /** Where no owner is left, whoever has the highest role follows, and of those who came first. */

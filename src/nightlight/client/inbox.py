@@ -350,7 +350,7 @@ class Inbox:
             return follow(roles, step)
         except VerificationError as error:
             lookup = LookUp(frozenset(listed))
-            if error.check == "NL-153" and not self._asked.covers(lookup):
+            if error.check == "NL-173" and not self._asked.covers(lookup):
                 raise lookup from None  # perhaps it is a device that its user has revoked since
             raise
 

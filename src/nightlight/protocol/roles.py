@@ -78,14 +78,14 @@ def encode_roles(roles: Roles) -> bytes:
 
 
 def decode_roles(data: bytes) -> dict[UserUri, Role]:
-    """The roles in ``data``. Raises ``RemoteProtocolError`` NL-150, and as ``parse_user_uri``."""
+    """The roles in ``data``. Raises ``RemoteProtocolError`` NL-170, and as ``parse_user_uri``."""
     reader = Reader(data)
     roles: dict[UserUri, Role] = {}
     while not reader.at_end:
         user = parse_user_uri(reader.text())
         number = reader.u8()
         if user in roles or number > max(Role):
-            raise RemoteProtocolError("NL-150", "not a list of users with a role each")
+            raise RemoteProtocolError("NL-170", "not a list of users with a role each")
         roles[user] = Role(number)
     return roles
 
@@ -108,13 +108,13 @@ def owed(roles: Roles) -> bool:
 def follow(roles: Roles, step: Step) -> dict[UserUri, Role]:
     """The roles after ``step``, which they allow.
 
-    Raises ``VerificationError``: NL-151 (who commits takes part), NL-152 (nobody banned or still leaving is added),
-    NL-153 (whom they remove), NL-154 (a role given is one that they may give), NL-155 (a role is given to somebody
-    whom it fits), NL-156 (not too many are banned).
+    Raises ``VerificationError``: NL-171 (who commits takes part), NL-172 (nobody banned or still leaving is added),
+    NL-173 (whom they remove), NL-174 (a role given is one that they may give), NL-175 (a role is given to somebody
+    whom it fits), NL-176 (not too many are banned).
     """
     mine = roles.get(step.committer, Role.LEFT)
     if mine < Role.MEMBER:
-        raise VerificationError("NL-151", "a commit by somebody who takes no part")
+        raise VerificationError("NL-171", "a commit by somebody who takes no part")
     _check_added(roles, step)
     _check_removed(roles, step, mine)
     present = {user_of(device) for device in step.after}
@@ -131,7 +131,7 @@ def follow(roles: Roles, step: Step) -> dict[UserUri, Role]:
         else:
             after[user] = role
     if sum(role is Role.BANNED for role in after.values()) > MAX_BANNED:
-        raise VerificationError("NL-156", "more are banned than a room remembers")
+        raise VerificationError("NL-176", "more are banned than a room remembers")
     return _with_an_owner(after)
 
 
@@ -148,7 +148,7 @@ def _check_added(roles: Roles, step: Step) -> None:
         role = roles.get(user)
         stays = any(user_of(device) == user for device in after if device not in step.added)
         if role is Role.BANNED or (role is Role.LEFT and stays):
-            raise VerificationError("NL-152", "somebody is added who is banned, or whose leaves are still to go")
+            raise VerificationError("NL-172", "somebody is added who is banned, or whose leaves are still to go")
 
 
 def _check_removed(roles: Roles, step: Step, mine: Role) -> None:
@@ -158,7 +158,7 @@ def _check_removed(roles: Roles, step: Step, mine: Role) -> None:
         theirs = roles.get(user, Role.LEFT)
         anyone_may = user == step.committer or theirs is Role.LEFT or device in step.revoked
         if not anyone_may and not (may_remove and theirs < mine):
-            raise VerificationError("NL-153", "somebody is removed by a role that may not")
+            raise VerificationError("NL-173", "somebody is removed by a role that may not")
 
 
 def _check_given(  # noqa: PLR0913 - the whole case
@@ -176,9 +176,9 @@ def _check_given(  # noqa: PLR0913 - the whole case
         allowed = Capability.CHANGE_ROLE in CAPABILITIES[mine] and (theirs or Role.MEMBER) < mine >= role
         fits = present and role >= Role.MEMBER and after not in {None, Role.LEFT}
     if not allowed:
-        raise VerificationError("NL-154", "a role is given by somebody who may not")
+        raise VerificationError("NL-174", "a role is given by somebody who may not")
     if not fits:
-        raise VerificationError("NL-155", "a role is given to somebody whom it does not fit")
+        raise VerificationError("NL-175", "a role is given to somebody whom it does not fit")
 
 
 def _with_an_owner(roles: dict[UserUri, Role]) -> dict[UserUri, Role]:

@@ -356,7 +356,7 @@ export class Inbox {
       return follow(decodeRoles(record.roles), step);
     } catch (error) {
       const lookUp = new LookUp(new Set(removed.map(userOf)));
-      const judged = !(error instanceof VerificationError) || error.check !== 'NL-153' || lookUp.isCovered(this.#asked);
+      const judged = !(error instanceof VerificationError) || error.check !== 'NL-173' || lookUp.isCovered(this.#asked);
       throw judged ? error : lookUp; // perhaps it is a device that its user has revoked since
     }
   }
