@@ -93,7 +93,7 @@ impl World {
 
     /// The accomplice is in the room too; they have joined with OpenMLS itself.
     pub fn add(&mut self, accomplice: &mut Forger) {
-        let staged = self.miras.commit(&[bytes(accomplice.key_package())], &[], None, now_s()).expect("a commit");
+        let staged = self.miras.commit(&[bytes(accomplice.key_package())], &[], &[], None, now_s()).expect("a commit");
         self.hub.process(&staged.commit, now_s()).expect("a valid commit");
         self.hub.accept().expect("a merge");
         self.miras.accept().expect("a merge");
