@@ -65,6 +65,15 @@ class CheatingHub:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """The people who are there before Tomas is."""
+
+    relay: Relay
+    mira: Client
+    juno: Juno
+
+
+@dataclass(frozen=True)
 class Scene:
     """Tomas, Mira and Juno are in ``room``. Mira is honest, and so is the server to her; Juno is not."""
 
@@ -111,6 +120,11 @@ class Scene:
     async def talk(self, room: RoomUri | None = None) -> None:
         """Mira and Tomas hear each other in ``room``."""
         room = room or self.room
+
+        async def present() -> bool:
+            return room in {summary.room for summary in self.mira.rooms()}
+
+        await self.until(present, "Mira is in the room")
         before = await self.tomas.texts(room)
         await self.mira.send(room, "Are you there?")
         await self.reads(*before, "Are you there?", room=room)

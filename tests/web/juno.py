@@ -7,11 +7,12 @@ from typing import Any, cast
 from nightlight.mls.group import Member
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import ContactAction, Delivery, EntryKind
-from tests.contract.device import Device, Line
+from tests.contract.device import DAY_S, Device, Line
 from tests.support.people import JUNO, MIRA
 from tests.web.mls_devices import Browsers
 
 KEY_PACKAGES = 100
+DAYS_30_S = 30 * DAY_S
 
 
 class Forger:
@@ -22,6 +23,10 @@ class Forger:
         self._browsers = browsers
         self._name = name
         self.signature_key = self._make("hello")
+
+    def another(self, name: str) -> Forger:
+        """Another device beside this one."""
+        return Forger(self._browsers, name)
 
     def _ask(self, do: str, **fields: Any) -> Any:
         return self._browsers.ask(self._name, do, now_s=Device.now_s(), **fields)

@@ -7,6 +7,7 @@
 
 import { createInterface } from 'node:readline';
 
+import { readAttachments } from '../src/attachment.ts';
 import * as cbor from '../src/cbor.ts';
 import { readPrivateMessage, readPublicMessageHeader, type Bytes } from '../src/codec.ts';
 import { decodeContactCode } from '../src/contact-code.ts';
@@ -35,6 +36,7 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
   const signed = decodeSignedDeviceList(fromHex(setting.deviceList));
   const list = await verifyDeviceList(signed, setting.user, fromHex(setting.accountKey), setting.nowMs);
   return {
+    'attachment.read_attachments': (data) => readAttachments(content.decode(data).body),
     'cbor.decode': cbor.decode,
     'codec.read_private_message': readPrivateMessage,
     'codec.read_public_message_header': readPublicMessageHeader,
@@ -50,6 +52,7 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'franking.FrankingAgent.decode': franking.decodeFrankingAgent,
     'franking.franking_tag': franking.frankingTag,
     'franking.read_safe_aad': franking.readSafeAad,
+    'ids.parse_blob_id': (data) => ids.parseBlobId(latin1(data)),
     'ids.parse_device_uri': (data) => ids.parseDeviceUri(latin1(data)),
     'ids.parse_hub_uri': (data) => ids.parseHubUri(latin1(data)),
     'ids.parse_room_uri': (data) => ids.parseRoomUri(latin1(data)),

@@ -53,7 +53,7 @@ class Connection:
         self._store = store
         self._hub = hub
         self._surroundings = surroundings
-        self.housekeeping = Housekeeping(store, hub, surroundings)
+        self.housekeeping = Housekeeping(store, hub, surroundings, self.wake)
         self._chores: dict[str, asyncio.Task[None]] = {}
         self._due: set[str] = set()
         self._chores_at_ms = 0

@@ -35,8 +35,9 @@ DIRECTORY_DAY_MS = 86_400_000
 class Housekeeping:
     """Every chore may be done at any time, any number of times. All raise as ``Hub`` does."""
 
-    def __init__(self, store: Store, hub: Hub, surroundings: Surroundings) -> None:
-        """Nothing is done yet."""
+    def __init__(self, store: Store, hub: Hub, surroundings: Surroundings, wake: Callable[[], None]) -> None:
+        """Nothing is done yet. ``wake``: the device has something to tell, whether or not the network has."""
+        self._wake = wake
         self._store = store
         self._hub = hub
         self._surroundings = surroundings
@@ -90,8 +91,12 @@ class Housekeeping:
         try:
             return device.trust.learn(user, devices)
         except (RemoteProtocolError, VerificationError) as error:
-            device.record_fault(None, error.check, user)
+            self._record_fault(device, error.check, user)
             raise
+
+    def _record_fault(self, device: Device, check: str, culprit: str) -> None:
+        device.record_fault(None, check, culprit)
+        self._wake()
 
     async def refresh_directory(self, device: Device) -> None:
         """The hub's franking keys are pinned."""
@@ -170,7 +175,7 @@ class Housekeeping:
             except (MlsError, RemoteProtocolError, VerificationError) as error:
                 if isinstance(error, MlsError) and disposition(error) is Disposition.CLOCK:
                     raise UnavailableError("this machine's clock is wrong") from error
-                device.record_fault(None, error.check, HUB)
+                self._record_fault(device, error.check, HUB)
                 if isinstance(error, MlsError):
                     raise VerificationError(error.check, error.reason) from error
                 raise

@@ -57,13 +57,19 @@ export class Connection {
     this.#device = device;
     this.watchers = watchers;
     this.hub = new Hub(identity, store);
-    this.#housekeeping = new Housekeeping(device, this.hub);
+    this.#housekeeping = this.#keptFor(device);
     this.#receiptsAtMs = device.owesReceipts() ? 0 : null;
   }
 
   /** Nothing is connected. Throws `StoreError`. */
   static async open(store: Store, identity: Identity, tell: (events: Event[]) => void): Promise<Connection> {
     return new Connection(store, identity, await Device.open(store, identity), new Watchers(tell));
+  }
+
+  #keptFor(device: Device): Housekeeping {
+    return new Housekeeping(device, this.hub, () => {
+      this.wake();
+    });
   }
 
   get device(): Device {
@@ -249,7 +255,7 @@ export class Connection {
     this.#publish();
     this.#closeStream();
     this.#device = await Device.open(this.#store, this.#identity);
-    this.#housekeeping = new Housekeeping(this.#device, this.hub);
+    this.#housekeeping = this.#keptFor(this.#device);
     await this.#device.start();
     await this.#lose(reason);
   }

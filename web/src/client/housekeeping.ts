@@ -31,13 +31,16 @@ const DIRECTORY_DAY_MS = 86_400_000;
 export class Housekeeping {
   readonly #device: Device;
   readonly #hub: Hub;
+  readonly #wake: () => void;
   readonly #oneAtATime = new Lock();
   readonly #askingForContacts = new Lock();
   #directoryReadMs = -Infinity;
 
-  constructor(device: Device, hub: Hub) {
+  /** `wake`: the device has something to tell, whether or not the network has. */
+  constructor(device: Device, hub: Hub, wake: () => void) {
     this.#device = device;
     this.#hub = hub;
+    this.#wake = wake;
   }
 
   /** The chore named `what` is done; one that we do not know is none. */
@@ -98,10 +101,15 @@ export class Housekeeping {
       return newest;
     } catch (error) {
       if (error instanceof RemoteProtocolError || error instanceof VerificationError) {
-        await this.#device.recordFault(null, error.check, user);
+        await this.#recordFault(error.check, user);
       }
       throw error;
     }
+  }
+
+  async #recordFault(check: string, culprit: string): Promise<void> {
+    await this.#device.recordFault(null, check, culprit);
+    this.#wake();
   }
 
   /** The hub's franking keys are pinned. */
@@ -206,7 +214,7 @@ export class Housekeeping {
           throw error;
         }
         if (isClock(error)) throw new UnavailableError("this machine's clock is wrong");
-        await this.#device.recordFault(null, error.check, HUB);
+        await this.#recordFault(error.check, HUB);
         throw error instanceof MlsError ? new VerificationError(error.check, error.message) : error;
       }
       packages.push(...claimed.keyPackages);
