@@ -27,6 +27,7 @@ import bench.delivery
 import bench.franking
 import bench.idle
 import bench.receive
+import bench.web
 from bench.effort import FULL, QUICK, Effort
 from bench.figure import GOALS, Figure, absent, print_table, write
 from bench.pinned import AbsentError, pin_load
@@ -42,6 +43,7 @@ SECTIONS: dict[str, Measure] = {
     "append": bench.append.measure,
     "idle": bench.idle.measure,
     "catchup": bench.catchup.measure,
+    "web": bench.web.measure,
 }
 """What measures the figures whose names begin like this."""
 

@@ -48,6 +48,18 @@ def test_the_file_has_one_object_a_figure_with_the_eight_keys(tmp_path: Path) ->
     assert rows[0] | {} == dict(zip(KEYS, ["franking.client_us", 2.2, "µs", None, None, None, 10, True], strict=True))
 
 
+def test_measuring_some_figures_leaves_the_others_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    write([Figure("franking.client_us", 2.2, "µs"), Figure("catchup.10000", 2_000, "messages/s")], path)
+    write([Figure("web.first_load_kb", 90, "KB"), Figure("franking.client_us", 2.4, "µs")], path)
+    rows = json.loads(path.read_text())
+    assert [(row["name"], row["value"]) for row in rows] == [
+        ("franking.client_us", 2.4),
+        ("catchup.10000", 2_000),
+        ("web.first_load_kb", 90),
+    ]
+
+
 def test_every_figure_of_the_issue_is_in_the_table_of_goals() -> None:
     assert set(GOALS) == {
         "delivery.vs_limit",
@@ -61,4 +73,9 @@ def test_every_figure_of_the_issue_is_in_the_table_of_goals() -> None:
         "append.million_vs_empty",
         "idle.kb_per_connection",
         "catchup.10000",
+        "web.first_load_kb",
+        "web.interactive_ms",
+        "web.send_to_shown_ms",
+        "web.longest_task_ms",
+        "web.longest_task_worker_ms",
     }

@@ -100,7 +100,7 @@ class Scene:
         await self.until(shown, f"Tomas reads {expected}")
 
     async def recorded(self, *expected: Fault) -> None:
-        """These faults are recorded, in this order and no others, and Tomas's application has heard of each."""
+        """These faults are recorded, in this order and no others; Tomas's application has heard of each and says so."""
 
         async def complete() -> bool:
             return len(await self.tomas.faults()) >= len(expected) <= len(await self.tomas.faults_heard())
@@ -108,6 +108,7 @@ class Scene:
         await self.until(complete, f"{expected} is recorded")
         assert await self.tomas.faults() == list(expected)
         assert await self.tomas.faults_heard() == list(expected)
+        assert await self.tomas.checks_on_screen(len(expected)) in (None, [check for check, _ in expected])
 
     async def is_in(self, room: RoomUri) -> None:
         """Tomas is in ``room``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ class Victim(Protocol):
     async def texts(self, room: RoomUri) -> list[str]: ...
     async def faults(self) -> list[Fault]: ...
     async def faults_heard(self) -> list[Fault]: ...
+    async def checks_on_screen(self, count: int) -> list[str] | None:
+        """The numbers that the app tells its person once there are ``count``, oldest first; None without an app."""
 
 
 class InPython:
@@ -82,6 +85,9 @@ class InPython:
     async def faults_heard(self) -> list[Fault]:
         return [(event.check, _name(event.culprit)) for event in self.heard if isinstance(event, FaultSeen)]
 
+    async def checks_on_screen(self, count: int) -> None:
+        del count
+
 
 class InBrowser:
     """The browser's SDK, in a page."""
@@ -117,6 +123,16 @@ class InBrowser:
 
     async def faults_heard(self) -> list[Fault]:
         return [(event["check"], _name(event["culprit"])) for event in await self.person.heard("fault_seen")]
+
+    async def checks_on_screen(self, count: int) -> list[str]:
+        page = await self.person.context.new_page()
+        await page.goto(f"{self.person.address}#/settings")
+        section = page.get_by_role("region", name="What could not be verified")
+        lines = section.get_by_role("listitem")
+        await (lines.nth(count - 1) if count else section).wait_for()
+        told = await lines.all_inner_texts()
+        await page.close()
+        return [check for line in reversed(told) for check in re.findall(r"NL-\d{3}", line)]
 
 
 @asynccontextmanager
