@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from random import Random
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from nightlight.errors import RemoteProtocolError, VerificationError
+from nightlight.protocol.attachment import Attachment
 from nightlight.protocol.part import ExternalPart, MultiPart, NullPart, SinglePart
 from tests.fuzz.decoders import ACCOUNT, ADA, DECODERS, LIST, PHONE, ROOM, Decoder
 from tests.fuzz.mutate import mutants
@@ -26,7 +27,17 @@ ARBITRARY: dict[str, Callable[[Random], bytes]] = {
     "content.decode": arbitrary.content,
     "messages.read_server_frame": arbitrary.frame,
 }
+
+
 _KINDS = {NullPart: "null", SinglePart: "single", ExternalPart: "external", MultiPart: "multi"}
+
+
+@dataclass
+class Preview:
+    """What is shown of a preview: all that the browser keeps of it."""
+
+    content_type: str
+    content: bytes
 
 
 def inputs(decoder: Decoder) -> Iterator[bytes]:
@@ -66,6 +77,9 @@ def named(value: object) -> dict[str, Any]:
     if isinstance(value, msgspec.Struct):
         return {"frame": value.__struct_config__.tag} | msgspec.structs.asdict(value)
     assert is_dataclass(value)
+    if isinstance(value, Attachment) and value.preview is not None:
+        preview = Preview(value.preview.content_type, value.preview.content)
+        return {field.name: getattr(value, field.name) for field in fields(value)} | {"preview": preview}
     kind = {"kind": _KINDS[type(value)]} if type(value) in _KINDS else {}
     return kind | {field.name: getattr(value, field.name) for field in fields(value)}
 
