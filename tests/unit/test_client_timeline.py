@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +12,13 @@ from nightlight.client.events import Message, MessageState
 from nightlight.client.records import RoomRecord, Standing
 from nightlight.client.store import Store
 from nightlight.client.timeline import Placed
-from nightlight.errors import ProblemName
+from nightlight.errors import ProblemName, RemoteProtocolError, VerificationError
+from nightlight.protocol import content, conversation
 from nightlight.protocol.content import Expiry
 from nightlight.protocol.conversation import Kind, Reaction, Said
 from nightlight.protocol.ids import MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.words import Words
+from tests.vectors.reading import read
 
 KEY = bytes(range(32))
 ROOM = RoomUri("mimi://courier.example/r/lake")
@@ -80,6 +84,45 @@ DELETION = Said(Kind.DELETION, message_id(1))
 def on_disk(store: Store) -> set[str]:
     """All texts that are left in the table, whatever is shown."""
     return {row[0] for row in store._rows("SELECT body FROM messages WHERE body <> ''")}
+
+
+@pytest.mark.parametrize("row", read("conversation")["conversations"], ids=lambda row: row["name"])
+def test_a_log_comes_to_what_is_shown(store: Store, row: dict[str, Any]) -> None:
+    room = RoomUri(row["room"])
+    for seq, entry in enumerate(row["log"], 1):
+        data = bytes.fromhex(entry["application_data"])
+        message = content.decode(data)
+        placed = Placed(
+            room,
+            content.message_id(message.sender, room, data),
+            message.sender,
+            own=False,
+            state=MessageState.RECEIVED,
+            seq=seq,
+            accepted_at_ms=entry["accepted_at_ms"],
+        )
+        check = entry["check"]
+        refused = (
+            pytest.raises((RemoteProtocolError, VerificationError), match=f"^{check}:") if check else nullcontext()
+        )
+        with refused, store.transaction():
+            store.timeline.add(placed, conversation.read(message, store.timeline.before(room)), NOW_MS)
+    assert [
+        {
+            "message_id": message.message_id.hex(),
+            "sender": message.sender,
+            "text": message.text,
+            "mentions": list(message.mentions),
+            "reply_to": message.reply_to and message.reply_to.hex(),
+            "edited": message.edited,
+            "deleted": message.deleted,
+            "reactions": [{"text": each.text, "users": list(each.users)} for each in message.reactions],
+            "forwarded": message.forwarded,
+            "lifetime_s": message.lifetime_s,
+            "end_ms": message.expires_at_ms,
+        }
+        for message in store.timeline.messages(room, 100)
+    ] == row["shown"]
 
 
 # --- order ----------------------------------------------------------------------------------------------------

@@ -77,11 +77,11 @@ class Log:
                     "sender": heard.sender,
                     "text": said.words.text,
                     "mentions": said.words.mentions,
-                    "reply_to": heard.said.reply_to,
+                    "reply_to": None if said.deleted else heard.said.reply_to,
                     "edited": said.edited,
                     "deleted": said.deleted,
                     "reactions": [{"text": each.text, "users": each.users} for each in said.reactions],
-                    "forwarded": heard.said.forwarded,
+                    "forwarded": 0 if said.deleted else heard.said.forwarded,
                     "lifetime_s": expires and conversation.lifetime_s(expires),
                     "end_ms": expires and conversation.end_ms(expires, heard.accepted_at_ms),
                 }

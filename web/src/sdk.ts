@@ -9,6 +9,7 @@
  */
 
 import type { Api, Me } from './client/api.ts';
+import type { Manner } from './client/author.ts';
 import { wiped } from './client/errors.ts';
 import type { Event, MessageKey } from './client/events.ts';
 import type { Bytes } from './codec.ts';
@@ -36,11 +37,17 @@ interface Pending {
   readonly settle: (outcome: Outcome) => void;
 }
 
+/** What is said under a salt: asked twice, it is said once. */
+type Salted = 'send' | 'edit' | 'delete' | 'react' | 'unreact' | 'forward';
+
 /** `Api`, and what happens; what is random is chosen here. */
-export interface Nightlight extends Omit<Api, 'send' | 'createRoom'> {
-  /** `text` is durable in the outbox and goes out in order. Throws as `Api.send`. Returns the message's id. */
-  send(room: RoomUri, text: string): Promise<string>;
-  /** A new room, as `Api.createRoom`. */
+export interface Nightlight extends Omit<Api, Salted | 'createRoom'> {
+  send(room: RoomUri, text: string, manner?: Manner): Promise<MessageKey>;
+  edit(messageId: MessageKey, text: string): Promise<MessageKey>;
+  delete(messageId: MessageKey): Promise<MessageKey | null>;
+  react(messageId: MessageKey, text: string): Promise<MessageKey | null>;
+  unreact(messageId: MessageKey, text: string): Promise<MessageKey | null>;
+  forward(messageId: MessageKey, rooms: readonly RoomUri[]): Promise<MessageKey[]>;
   createRoom(users: readonly UserUri[]): Promise<RoomUri>;
   /** As `Api.me`. Throws `StoreError` `wiped` where a device was registered that this browser no longer holds. */
   me(): Promise<Me | null>;
@@ -48,8 +55,10 @@ export interface Nightlight extends Omit<Api, 'send' | 'createRoom'> {
   listen(listener: (event: Event) => void): () => void;
 }
 
+type Call = <Method extends keyof Api>(method: Method, args: Parameters<Api[Method]>) => ReturnType<Api[Method]>;
+
 /** What is not simply passed on. */
-type Own = Pick<Nightlight, 'listen' | 'send' | 'createRoom' | 'me' | 'register' | 'startAnew'>;
+type Own = Pick<Nightlight, Salted | 'listen' | 'createRoom' | 'me' | 'register' | 'startAnew'>;
 
 class Tab {
   readonly #name = crypto.randomUUID();
@@ -165,19 +174,24 @@ export function nightlight(): Nightlight {
 }
 
 function open(tab: Tab): Nightlight {
-  const call = tab.call.bind(tab);
+  const call = tab.call.bind(tab) as Call;
   const own: Own = {
     listen: tab.listen.bind(tab),
-    send: (room, text) => call('send', [room, text, randomBytes()]) as Promise<MessageKey>,
-    createRoom: (users) => call('createRoom', [users, randomBytes()]) as Promise<RoomUri>,
+    send: (room, text, manner = {}) => call('send', [room, text, manner, randomBytes()]),
+    edit: (messageId, text) => call('edit', [messageId, text, randomBytes()]),
+    delete: (messageId) => call('delete', [messageId, randomBytes()]),
+    react: (messageId, text) => call('react', [messageId, text, randomBytes()]),
+    unreact: (messageId, text) => call('unreact', [messageId, text, randomBytes()]),
+    forward: (messageId, rooms) => call('forward', [messageId, rooms, rooms.map(randomBytes)]),
+    createRoom: (users) => call('createRoom', [users, randomBytes()]),
     async me() {
-      const me = (await call('me', [])) as Me | null;
+      const me = await call('me', []);
       if (me !== null) remember(true);
       else if (remembers()) throw wiped();
       return me;
     },
     async register(user) {
-      const me = (await call('register', [user])) as Me;
+      const me = await call('register', [user]);
       remember(true);
       void navigator.storage.persist().catch(() => false);
       return me;
@@ -192,7 +206,7 @@ function open(tab: Tab): Nightlight {
       if (name in own) return own[name as keyof Own];
       // Nothing here is a promise, though `await` asks.
       if (typeof name !== 'string' || name === 'then') return undefined;
-      return (...args: readonly unknown[]) => call(name, args);
+      return (...args: readonly unknown[]) => tab.call(name, args);
     },
   }) as Nightlight;
 }

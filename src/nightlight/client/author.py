@@ -78,8 +78,11 @@ class Author:
             )
         )
 
-    def deletion(self, message_id: MessageId) -> MimiContent:
-        """The person's own message is deleted for everyone. Raises ``not_allowed`` for somebody else's."""
+    def deletion(self, message_id: MessageId) -> MimiContent | None:
+        """The person's own message is deleted for everyone; None if it was. Raises ``not_allowed`` for others'."""
+        message = self._store.timeline.message(message_id)
+        if message is not None and message.own and message.deleted:
+            return None
         room = self._own(message_id).room
         self._open(room)
         return content.deletion(self._random(SALT_BYTES), self._user, room, message_id)

@@ -78,6 +78,8 @@ class RoomSummary:
     last: Message | None
     roles: Roles
     """Of the participants, in the order in which they came, and of those who are banned."""
+    lifetime_s: int | None = None
+    """What this device sends there stays so long once it is read; None for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,7 +308,8 @@ class Client:
     def _summary(self, record: RoomRecord) -> RoomSummary:
         newest = self._store.timeline.messages(record.room, 1)
         unread = len(self._store.timeline.unread(record.room))
-        return RoomSummary(record.room, record.members, unread, newest[0] if newest else None, record.roles)
+        last = newest[0] if newest else None
+        return RoomSummary(record.room, record.members, unread, last, record.roles, record.lifetime_s)
 
     # --- messages
 
@@ -330,22 +331,23 @@ class Client:
         """
         return self._say(self._author.edit(message_id, text))
 
-    async def delete(self, message_id: MessageId) -> MessageId:
-        """Our own message is deleted for everyone; that there was one stays to be seen. Raises as ``edit``."""
-        return self._say(self._author.deletion(message_id))
+    async def delete(self, message_id: MessageId) -> MessageId | None:
+        """Our own message is deleted for everyone, and that there was one is still seen; None if it was.
+
+        Raises as ``edit``.
+        """
+        return self._say_if(self._author.deletion(message_id))
 
     async def react(self, message_id: MessageId, text: str) -> MessageId | None:
         """``text``, an emoji as a rule, stands by the message; None if it did already.
 
         Raises ``RefusedError``: ``not_found``, ``malformed`` (not 1 to 64 bytes without spaces), ``too_many``.
         """
-        reaction = self._author.reaction(message_id, text)
-        return None if reaction is None else self._say(reaction)
+        return self._say_if(self._author.reaction(message_id, text))
 
     async def unreact(self, message_id: MessageId, text: str) -> MessageId | None:
         """Our reaction ``text`` is taken back; None if there was none. Raises ``RefusedError`` ``not_found``."""
-        taken_back = self._author.reaction_taken_back(message_id, text)
-        return None if taken_back is None else self._say(taken_back)
+        return self._say_if(self._author.reaction_taken_back(message_id, text))
 
     async def forward(self, message_id: MessageId, rooms: Sequence[RoomUri]) -> list[MessageId]:
         """What the message says now is sent to ``rooms``, five at most, with a count of how often it was forwarded.
@@ -353,6 +355,9 @@ class Client:
         Raises ``RefusedError``: ``not_found``, ``too_many`` (rooms); then nothing is sent.
         """
         return [self._say(message) for message in self._author.forward(message_id, rooms)]
+
+    def _say_if(self, message: MimiContent | None) -> MessageId | None:
+        return None if message is None else self._say(message)
 
     def _say(self, message: MimiContent) -> MessageId:
         message_id = self._connection.device.say(message)

@@ -334,7 +334,7 @@ def _message(row: Row, changes: Iterable[Change]) -> Message:
         reactions=shown.reactions,
         edited=shown.edited,
         deleted=shown.deleted,
-        forwarded=details.forwarded,
+        forwarded=0 if shown.deleted else details.forwarded,
         lifetime_s=lifetime_s,
         expires_at_ms=expires_at_ms,
     )

@@ -52,7 +52,12 @@ export class Conversation {
     if (event.kind === 'device_opened') void this.#tail.refresh();
     else if (event.kind === 'fault_seen' && event.room === this.room) void this.#faults.refresh();
     else if (event.kind === 'message_shown' && event.message.room === this.room) void this.#tail.refresh();
-    else if (event.kind === 'message_state_changed' && event.room === this.room) {
+    else if (event.kind === 'message_changed' && event.message.room === this.room) {
+      const { message } = event;
+      this.messages = this.messages.map((known) => (known.messageId === message.messageId ? message : known));
+    } else if (event.kind === 'message_expired' && event.room === this.room) {
+      this.messages = this.messages.filter(({ messageId }) => messageId !== event.messageId);
+    } else if (event.kind === 'message_state_changed' && event.room === this.room) {
       const at = this.messages.findIndex(({ messageId }) => messageId === event.messageId);
       const known = this.messages[at];
       if (known === undefined) void this.#tail.refresh();

@@ -101,6 +101,8 @@ export class Messenger {
         void this.#contacts.refresh();
         break;
       case 'message_shown':
+      case 'message_changed':
+      case 'message_expired':
       case 'message_state_changed':
       case 'room_changed':
         void this.#rooms.refresh();

@@ -10,12 +10,18 @@
 import type { Contact } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
+import type { Manner } from './author.ts';
 import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import type { Evidence } from './records.ts';
 
 /** Of a message's text, in UTF-8. With the rest of its content it fits the padding's bucket of 32 KiB: the next one is over the hub's limit. */
 export const MAX_TEXT_BYTES = 32_000;
+export const MAX_CONTENT_BYTES = 32_768;
+/** So many rooms a message is forwarded to at once, at most. */
+export const ROOMS_AT_ONCE = 5;
+/** From here on, an application says that a message was forwarded many times. */
+export const FORWARDED_OFTEN = 5;
 
 /** Who uses this device. */
 export interface Me {
@@ -90,15 +96,48 @@ export interface Api {
   agreement(room: RoomUri): Promise<Agreement>;
 
   /**
-   * `text` is durable in the outbox and goes out in order; the same `salt`, 16 random bytes, sends it once.
+   * `text` is durable in the outbox and goes out in order; `@name@provider` in it mentions that member.
    *
-   * Throws `RefusedError`: `not_found` (not in the room), `too_large` (more than 32,000 bytes).
+   * `salt`, here and below: the same 16 random bytes do the same thing once. Throws `RefusedError`: `not_found` (not in
+   * the room; no such message to reply to), `too_large` (more than 32,000 bytes), `malformed` (not a lifetime).
    */
-  send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey>;
+  send(room: RoomUri, text: string, manner: Manner, salt: Bytes): Promise<MessageKey>;
+  /**
+   * Our own message says `text` instead, and that it was edited.
+   *
+   * Throws `RefusedError`: `not_found` (not shown), `not_allowed` (somebody else's), `too_large`.
+   */
+  edit(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey>;
+  /** Our own message is deleted for everyone, and that there was one is still seen; null if it was. Throws as `edit`. */
+  delete(messageId: MessageKey, salt: Bytes): Promise<MessageKey | null>;
+  /**
+   * `text`, an emoji as a rule, stands by the message; null if it did already.
+   *
+   * Throws `RefusedError`: `not_found`, `malformed` (not 1 to 64 bytes without spaces), `too_many`.
+   */
+  react(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey | null>;
+  /** Our reaction `text` is taken back; null if there was none. Throws `RefusedError` `not_found`. */
+  unreact(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey | null>;
+  /**
+   * What the message says now is sent to `rooms`, five at most, with a count of how often it was forwarded.
+   *
+   * `salts`: one for each room. Throws `RefusedError`: `not_found`, `too_many` (rooms); then nothing is sent.
+   */
+  forward(messageId: MessageKey, rooms: readonly RoomUri[], salts: readonly Bytes[]): Promise<MessageKey[]>;
+  /**
+   * What this device sends to `room` from now on goes so long after it is read; null: it stays.
+   *
+   * Throws `RefusedError`: `not_found`, `malformed` (not 5 seconds to a year).
+   */
+  setLifetime(room: RoomUri, seconds: number | null): Promise<void>;
   /** The hub took the message. Throws `RefusedError` when it was refused for good, or is not there. */
   waitSent(messageId: MessageKey): Promise<void>;
   /** The newest `limit` messages (before one, if given), oldest first; own queued ones last. */
   messages(room: RoomUri, limit: number, before?: MessageKey | null): Promise<Message[]>;
+  /** The message as it is shown now, if it is: what a reply answers, for example. */
+  message(messageId: MessageKey): Promise<Message | null>;
+  /** The message and its edits, in order: each has its `evidence`, whatever is shown now. */
+  versions(messageId: MessageKey): Promise<MessageKey[]>;
   /** Everything in `room` counts as read; its senders are told if receipts are on. */
   markRead(room: RoomUri): Promise<void>;
 

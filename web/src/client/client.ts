@@ -8,15 +8,17 @@ import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts
 import { toHex } from '../hex.ts';
 import type { RoomUri, UserUri } from '../ids.ts';
 import { safetyNumber } from '../safety-number.ts';
+import type { MimiContent } from '../content.ts';
 import type { Agreement, Api, Me } from './api.ts';
+import type { Author, Manner } from './author.ts';
 import { wiped } from './errors.ts';
 import { Connection } from './connection.ts';
-import { ROOM_NAME_BYTES } from './device.ts';
+import { type Device, ROOM_NAME_BYTES } from './device.ts';
 import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
-import { type Evidence, FRESH_KEYS, type Identity, type Intent, type RoomRecord } from './records.ts';
+import { type Evidence, FRESH_KEYS, type Identity, type Intent, isOpen, type RoomRecord } from './records.ts';
 import { Store, type StoreState } from './store.ts';
 import { random } from './surroundings.ts';
 
@@ -181,11 +183,12 @@ export class Client implements Omit<Api, 'startAnew'> {
   // --- rooms
 
   async rooms(): Promise<RoomSummary[]> {
-    const records = this.#open.device.store.rooms.values().filter(isOpen);
+    await this.#expire();
+    const records = this.#store.rooms.values().filter(isOpen);
     const summaries = await Promise.all(
-      records.map(async ({ room, members, unread }): Promise<RoomSummary> => {
-        const [last] = await this.#store.messages(room, 1);
-        return { room, members, unread: unread.length, last: last ?? null };
+      records.map(async ({ room, members, unread, lifetimeS }): Promise<RoomSummary> => {
+        const [last] = await this.#store.timeline.messages(room, 1);
+        return { room, members, unread: unread.length, last: last ?? null, lifetimeS };
       }),
     );
     return summaries.sort((left, right) => newest(right) - newest(left));
@@ -221,8 +224,9 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 
   /** The room, which this device began before, is as `createRoom` leaves it. */
-  async #complete({ room, standing }: RoomRecord): Promise<RoomUri> {
-    if (standing !== 'created' && standing !== 'joined') throw new RefusedError('not_found');
+  async #complete(record: RoomRecord): Promise<RoomUri> {
+    const { room, standing } = record;
+    if (!isOpen(record)) throw new RefusedError('not_found');
     const { watchers } = this.#open;
     const [first] = this.#store.outboxOf(room).filter((item) => item.kind === 'commit');
     const added = first && watchers.expect(first.submissionId);
@@ -278,11 +282,53 @@ export class Client implements Omit<Api, 'startAnew'> {
 
   // --- messages
 
-  async send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey> {
-    const connection = this.#open;
-    const messageId = await connection.device.send(room, text, salt);
-    connection.wake();
+  async send(room: RoomUri, text: string, manner: Manner, salt: Bytes): Promise<MessageKey> {
+    return this.#say(async (author) => author.text(room, text, manner, salt));
+  }
+
+  edit(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey> {
+    return this.#say((author) => author.edit(messageId, text, salt));
+  }
+
+  delete(messageId: MessageKey, salt: Bytes): Promise<MessageKey | null> {
+    return this.#sayIf((author) => author.deletion(messageId, salt));
+  }
+
+  react(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey | null> {
+    return this.#sayIf((author) => author.reaction(messageId, text, salt));
+  }
+
+  unreact(messageId: MessageKey, text: string, salt: Bytes): Promise<MessageKey | null> {
+    return this.#sayIf((author) => author.reactionTakenBack(messageId, text, salt));
+  }
+
+  forward(messageId: MessageKey, rooms: readonly RoomUri[], salts: readonly Bytes[]): Promise<MessageKey[]> {
+    return this.#do((device) => device.say((author) => author.forward(messageId, rooms, salts)));
+  }
+
+  async #say(make: (author: Author) => Promise<MimiContent>): Promise<MessageKey> {
+    const [messageId] = await this.#do((device) => device.say(async (author) => [await make(author)]));
+    if (messageId === undefined) throw new LocalProtocolError('something was said, and is not there');
     return messageId;
+  }
+
+  /** Null: there was nothing to say. */
+  async #sayIf(make: (author: Author) => Promise<MimiContent | null>): Promise<MessageKey | null> {
+    const [messageId] = await this.#do((device) =>
+      device.say(async (author) => [await make(author)].filter((message) => message !== null)),
+    );
+    return messageId ?? null;
+  }
+
+  setLifetime(room: RoomUri, seconds: number | null): Promise<void> {
+    return this.#do((device) => device.setLifetime(room, seconds));
+  }
+
+  async #do<Value>(work: (device: Device) => Promise<Value>): Promise<Value> {
+    const connection = this.#open;
+    const value = await work(connection.device);
+    connection.wake();
+    return value;
   }
 
   async waitSent(messageId: MessageKey): Promise<void> {
@@ -296,8 +342,25 @@ export class Client implements Omit<Api, 'startAnew'> {
     await expected?.until;
   }
 
-  messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
-    return this.#store.messages(room, limit, before);
+  async messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
+    await this.#expire();
+    return this.#store.timeline.messages(room, limit, before);
+  }
+
+  async message(messageId: MessageKey): Promise<Message | null> {
+    await this.#expire();
+    return this.#store.timeline.message(messageId);
+  }
+
+  versions(messageId: MessageKey): Promise<MessageKey[]> {
+    return this.#store.timeline.versions(messageId);
+  }
+
+  /** What the clock says is over is not shown, whatever the loop is doing. */
+  async #expire(): Promise<void> {
+    const { device } = this.#open;
+    await device.expire();
+    if (device.events.length > 0) this.#open.wake();
   }
 
   async markRead(room: RoomUri): Promise<void> {
@@ -320,11 +383,6 @@ export class Client implements Omit<Api, 'startAnew'> {
 async function storageState(state: StoreState): Promise<StorageState> {
   if (state !== 'open') return state;
   return (await navigator.storage.persisted()) ? 'kept' : 'evictable';
-}
-
-/** Rooms that can be written to. */
-function isOpen({ standing }: RoomRecord): boolean {
-  return standing === 'created' || standing === 'joined';
 }
 
 /** Rooms with something queued come first, those without a message last. */

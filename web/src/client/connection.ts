@@ -19,11 +19,13 @@ import type { Identity } from './records.ts';
 import type { RoomUri } from '../ids.ts';
 import type { Store } from './store.ts';
 import type { Stream } from './stream.ts';
-import { monotonicMs } from './surroundings.ts';
+import { monotonicMs, now } from './surroundings.ts';
 import { Watchers } from './watchers.ts';
 
 /** Frames that are processed together, in one transaction. */
 const MAX_FRAMES = 512;
+/** The clock by which messages expire may jump: it is looked at this often while one waits for its end. */
+const EXPIRY_LOOK_MS = 60_000;
 /** Receipts are told together, this long after the first. */
 const RECEIPT_QUIET_MS = 200;
 /** A connection may last for months; device lists and key packages do not. */
@@ -155,6 +157,7 @@ export class Connection {
     const device = this.#device;
     const nowMs = monotonicMs();
     if (this.#frames.length > 0) await device.receive(this.#frames.splice(0, MAX_FRAMES), nowMs);
+    await device.expire();
     const dueMs = device.session.nextTimerMs(nowMs);
     if (dueMs !== null && dueMs <= nowMs) await device.tick(nowMs);
     if (this.#receiptsAtMs !== null && this.#receiptsAtMs <= nowMs && this.state === 'online') {
@@ -175,7 +178,9 @@ export class Connection {
   /** How long until a timer is due, or null. */
   #sleepMs(nowMs: number): number | null {
     const ours = this.state === 'online' ? [this.#receiptsAtMs, this.#choresAtMs] : [];
-    const due = [this.#device.session.nextTimerMs(nowMs), ...ours].filter((at) => at !== null);
+    const endMs = this.#store.timeline.nextEndMs();
+    const expiry = endMs === null ? null : nowMs + Math.min(Math.max(0, endMs - now()), EXPIRY_LOOK_MS);
+    const due = [this.#device.session.nextTimerMs(nowMs), expiry, ...ours].filter((at) => at !== null);
     return due.length === 0 ? null : Math.max(0, Math.min(...due) - nowMs);
   }
 

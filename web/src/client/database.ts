@@ -12,13 +12,22 @@ import { StoreError } from './errors.ts';
 import type { MessageKey } from './events.ts';
 import { makeSealingKey } from './sealing.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 
 export type KeyName = 'sealing' | 'account' | 'session' | 'signature';
+
+/** How much is left of what is about a message: what a page needs first. */
+export const Rank = { stands: 0, goneReaction: 1, gone: 2 } as const;
+export type Rank = (typeof Rank)[keyof typeof Rank];
 
 export interface MessageRow {
   /** Room's number, place in the log, place in the store; left out where there is nothing to show. */
   readonly order?: [number, number, number];
+  /**
+   * Of an edit, a deletion or a reaction: the place in the store of the message that it is about, how much is left of
+   * it, its own place.
+   */
+  readonly about?: [number, Rank, number];
   readonly sealed: Bytes;
 }
 
@@ -32,7 +41,11 @@ export interface Schema extends DBSchema {
   keys: { key: KeyName; value: CryptoKey };
   records: { key: number; value: Bytes };
   groups: { key: number; value: Bytes };
-  messages: { key: MessageKey; value: MessageRow; indexes: { order: [number, number, number] } };
+  messages: {
+    key: MessageKey;
+    value: MessageRow;
+    indexes: { order: [number, number, number]; about: [number, Rank, number] };
+  };
   evidence: { key: MessageKey; value: EvidenceRow; indexes: { age: number } };
 }
 
@@ -46,12 +59,15 @@ export const MARK = 0;
 export function openDatabase(name: string, lost: () => void): Promise<Database> {
   return explained(async () => {
     const database = await openDB<Schema>(name, VERSION, {
-      upgrade(made) {
-        made.createObjectStore('keys');
-        made.createObjectStore('records');
-        made.createObjectStore('groups');
-        made.createObjectStore('messages').createIndex('order', 'order', { unique: true });
-        made.createObjectStore('evidence').createIndex('age', 'acceptedAtMs');
+      upgrade(made, version, _, upgrading) {
+        if (version < 1) {
+          made.createObjectStore('keys');
+          made.createObjectStore('records');
+          made.createObjectStore('groups');
+          made.createObjectStore('messages').createIndex('order', 'order', { unique: true });
+          made.createObjectStore('evidence').createIndex('age', 'acceptedAtMs');
+        }
+        if (version < 2) upgrading.objectStore('messages').createIndex('about', 'about', { unique: true });
       },
       blocking(_current, _blocked, event) {
         (event.target as IDBDatabase).close(); // somebody deletes it

@@ -6,6 +6,7 @@
  */
 
 import type { Bytes } from '../codec.ts';
+import type { MimiContent } from '../content.ts';
 import { LocalProtocolError, type ProblemName, RefusedError } from '../errors.ts';
 import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
 import { encodeRoles, Role } from '../roles.ts';
@@ -13,12 +14,13 @@ import type { ClientFrame, ServerFrame } from '../frames.ts';
 import { fromHex, toHex } from '../hex.ts';
 import { providerOf, type RoomUri, roomUri, type SubmissionId, type UserUri } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
+import { Author, checkLifetime } from './author.ts';
 import type { Event, FaultSeen, MessageKey } from './events.ts';
 import { Groups } from './groups.ts';
-import { HUB, Inbox, newRoom, type Outcome } from './inbox.ts';
+import { HUB, Inbox, type Outcome } from './inbox.ts';
 import { Lock } from './lock.ts';
 import { Outbox } from './outbox.ts';
-import { FRESH_KEYS, type Identity, type Intent, type OutboxItem, type RoomRecord } from './records.ts';
+import { FRESH_KEYS, type Identity, type Intent, newRoom, type OutboxItem, type RoomRecord } from './records.ts';
 import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
@@ -53,6 +55,7 @@ export class Device {
   errands: Errand[] = [];
   events: Event[] = [];
   finished: Finished[] = [];
+  readonly #author: Author;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #lock = new Lock();
@@ -62,6 +65,7 @@ export class Device {
     this.store = store;
     this.groups = groups;
     this.trust = new Trust(store, now);
+    this.#author = new Author(identity.user, store);
     this.#inbox = new Inbox(identity, store, groups, this.trust);
     this.#outbox = new Outbox(identity, store, groups);
   }
@@ -192,6 +196,7 @@ export class Device {
     } else if (item?.messageId) {
       const { messageId } = item;
       this.events.push({ kind: 'message_state_changed', room, messageId, state: 'failed', reason: problem });
+      await this.#tellChanged(messageId);
     }
     this.finished.push([submissionId, problem]);
     return this.session.dropped(room, [submissionId]);
@@ -221,15 +226,51 @@ export class Device {
 
   // --- messages
 
-  /** `text` is durable in the outbox. Throws as `Outbox.send`. */
-  send(room: RoomUri, text: string, salt: Bytes): Promise<MessageKey> {
+  /** What `make` has the author say is durable in the outbox, and what it is about is shown as it leaves it. */
+  say(make: (author: Author) => Promise<MimiContent[]>): Promise<MessageKey[]> {
     return this.alone(async () => {
-      const { messageId, item } = await this.#outbox.send(room, text, salt);
-      if (item !== null) {
-        this.events.push({ kind: 'message_state_changed', room, messageId, state: 'queued', reason: null });
-        await this.#queued(item);
-      }
-      return messageId;
+      const said: MessageKey[] = [];
+      for (const message of await make(this.#author)) said.push(await this.#say(message));
+      return said;
+    });
+  }
+
+  async #say(message: MimiContent): Promise<MessageKey> {
+    const { messageId, item } = await this.#outbox.say(message);
+    if (item !== null) {
+      this.events.push({ kind: 'message_state_changed', room: item.room, messageId, state: 'queued', reason: null });
+      await this.#tellChanged(messageId);
+      await this.#queued(item);
+    }
+    return messageId;
+  }
+
+  /** What `messageId` edits, deletes or reacts to is told of, if it does and that is shown. */
+  async #tellChanged(messageId: MessageKey): Promise<void> {
+    const target = (await this.store.message(messageId))?.target;
+    const message = target ? await this.store.timeline.message(target) : null;
+    if (message !== null) this.events.push({ kind: 'message_changed', message });
+  }
+
+  /** Messages whose time is over are gone, but for their sealed copies. */
+  expire(): Promise<void> {
+    return this.alone(async () => {
+      const endMs = this.store.timeline.nextEndMs();
+      if (endMs === null || endMs > now()) return;
+      const expired = await this.store.transaction(() => this.store.timeline.expire());
+      this.events.push(...expired.map((gone) => ({ kind: 'message_expired', ...gone }) as const));
+    });
+  }
+
+  /** What is sent to `room` from here stays so long once it is read. Throws `RefusedError`. */
+  setLifetime(room: RoomUri, seconds: number | null): Promise<void> {
+    return this.alone(async () => {
+      const lifetimeS = checkLifetime(seconds);
+      const record = this.store.rooms.get(room);
+      if (record === null) throw new RefusedError('not_found');
+      await this.store.transaction(() => {
+        this.store.rooms.put(room, { ...record, lifetimeS });
+      });
     });
   }
 

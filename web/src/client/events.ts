@@ -1,9 +1,11 @@
 /** What a client tells the application: messages, rooms, and the events that say something has changed. */
 
 import type { ContactState } from '../bodies.ts';
+import type { Reaction } from '../conversation.ts';
 import type { ProblemName } from '../errors.ts';
 import type { MessageKey, RoomUri, TimestampMs, UserUri } from '../ids.ts';
 
+export type { Reaction } from '../conversation.ts';
 export type { MessageKey } from '../ids.ts';
 
 /**
@@ -28,6 +30,20 @@ export interface Message {
   readonly state: MessageState;
   readonly own: boolean;
   readonly acceptedAtMs: TimestampMs | null;
+  /** The message that it answers, as first sent; it may not be here any more, or never have been. */
+  readonly replyTo: MessageKey | null;
+  /** Whom `text` calls `@name@provider` and means. */
+  readonly mentions: readonly UserUri[];
+  readonly reactions: readonly Reaction[];
+  readonly edited: boolean;
+  /** By its sender: `text` is empty. */
+  readonly deleted: boolean;
+  /** How often it was forwarded, as its sender says. */
+  readonly forwarded: number;
+  /** How long it stays once it is read; the sender's own, once the hub has it. */
+  readonly lifetimeS: number | null;
+  /** When it goes; null for never, or when its time has not begun. */
+  readonly expiresAtMs: TimestampMs | null;
 }
 
 /** One line in a list of rooms. `members`: the participants, this client's user included, sorted. */
@@ -36,6 +52,8 @@ export interface RoomSummary {
   readonly members: readonly UserUri[];
   readonly unread: number;
   readonly last: Message | null;
+  /** What this device sends there stays so long once it is read; null for ever. */
+  readonly lifetimeS: number | null;
 }
 
 /** A message is to be appended to its room's view; each message once, in the room's order. */
@@ -44,7 +62,23 @@ export interface MessageShown {
   readonly message: Message;
 }
 
-/** One of this client's own messages is in the outbox, or has come further. `reason`: with `failed` alone. */
+/** A message that was shown is shown otherwise now: somebody edited it, deleted it, or reacted to it. */
+export interface MessageChanged {
+  readonly kind: 'message_changed';
+  readonly message: Message;
+}
+
+/** A message is not shown any more: its time is over. */
+export interface MessageExpired {
+  readonly kind: 'message_expired';
+  readonly room: RoomUri;
+  readonly messageId: MessageKey;
+}
+
+/**
+ * One of this client's own messages is in the outbox, or has come further; edits, deletions and reactions are messages,
+ * too. `reason`: with `failed` alone.
+ */
 export interface MessageStateChanged {
   readonly kind: 'message_state_changed';
   readonly room: RoomUri;
@@ -110,6 +144,8 @@ export interface StorageChanged {
 
 export type Event =
   | MessageShown
+  | MessageChanged
+  | MessageExpired
   | MessageStateChanged
   | ContactChanged
   | RoomChanged

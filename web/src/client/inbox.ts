@@ -2,6 +2,7 @@
 
 import { equal, Reader, utf8 } from '../codec.ts';
 import * as content from '../content.ts';
+import * as conversation from '../conversation.ts';
 import { decodeLeafCredential, type Leaf } from '../credential.ts';
 import { LocalProtocolError, RemoteProtocolError, UnavailableError, VerificationError } from '../errors.ts';
 import type { Accepted, Delivery } from '../frames.ts';
@@ -12,12 +13,21 @@ import { MlsError } from '../mls/errors.ts';
 import type { Group } from '../mls/group.ts';
 import type { Change, Leaf as MlsLeaf } from '../mls/leaf.ts';
 import { decodeRoles, encodeRoles, follow, participants, Role, type Roles } from '../roles.ts';
-import type { Event, FaultSeen, MessageState } from './events.ts';
+import type { Event, FaultSeen, MessageKey, MessageState } from './events.ts';
 import { type Groups, isClock } from './groups.ts';
-import type { Identity, MessageRecord, OutgoingCommit, OutgoingMessage, RoomRecord, Standing } from './records.ts';
+import {
+  type Identity,
+  type MessageRecord,
+  newRoom,
+  type OutgoingCommit,
+  type OutgoingMessage,
+  type RoomRecord,
+  type Standing,
+} from './records.ts';
 import type { Entries, Entry, SubmissionKey } from './session.ts';
-import { shown, type Store } from './store.ts';
+import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
+import type { Placed, Timeline } from './timeline.ts';
 import { type Asked, LookUp, NOTHING_ASKED, type Trust } from './trust.ts';
 
 export const HUB = 'hub';
@@ -55,12 +65,14 @@ export class Inbox {
   readonly #store: Store;
   readonly #groups: Groups;
   readonly #trust: Trust;
+  readonly #timeline: Timeline;
   #outcome: Outcome = { rooms: new Map(), events: [] };
   #asked = NOTHING_ASKED;
 
   constructor(identity: Identity, store: Store, groups: Groups, trust: Trust) {
     this.#identity = identity;
     this.#store = store;
+    this.#timeline = store.timeline;
     this.#groups = groups;
     this.#trust = trust;
   }
@@ -100,10 +112,11 @@ export class Inbox {
   /** Everything in `room` counts as read; senders are owed a receipt. Whether there was something. */
   async markRead(record: RoomRecord): Promise<boolean> {
     if (record.unread.length === 0) return false;
-    await this.#store.transaction(() => {
+    await this.#store.transaction(async () => {
       if (this.#tells(record)) {
         for (const messageId of record.unread) this.#owe(record.room, messageId, content.MessageStatus.read);
       }
+      await this.#timeline.beginLives(record.unread);
       this.#store.rooms.put(record.room, { ...record, unread: [] });
     });
     return true;
@@ -197,7 +210,7 @@ export class Inbox {
     await this.#take(outcome, entry, received.data, message);
   }
 
-  /** A verified message is shown, or its statuses are; a repeat, sent in two epochs, is not. */
+  /** A verified message is shown, or what it changes is; a repeat, sent in two epochs, is not. */
   async #take(
     outcome: RoomOutcome,
     entry: Delivery,
@@ -213,44 +226,38 @@ export class Inbox {
       return;
     }
     const messageId = toHex(await content.messageId(sender, room, applicationData));
-    if ((await this.#store.message(messageId)) !== null) return;
-    const record: MessageRecord = {
-      room,
-      messageId,
-      sender,
-      text: content.wordsOf(message.body)?.text ?? null,
-      state: own ? 'sent' : 'received',
-      own,
-      acceptedAtMs: entry.acceptedAtMs as TimestampMs,
-      seq: entry.seq,
-      problem: null,
-    };
-    await this.#store.putMessage(record);
-    this.#store.keepEvidence(messageId, {
-      applicationData,
-      frank: entry.frank,
-      acceptedAtMs: entry.acceptedAtMs as TimestampMs,
-    });
-    if (record.text === null) return;
-    if (!own) {
-      outcome.record = { ...outcome.record, unread: [...outcome.record.unread, messageId] };
-      if (this.#tells(outcome.record)) this.#owe(room, messageId, content.MessageStatus.delivered);
-    }
-    this.#outcome.events.push({ kind: 'message_shown', message: shown(record) });
+    const said = await conversation.read(message, this.#timeline.before(room));
+    const acceptedAtMs = entry.acceptedAtMs as TimestampMs;
+    const state = own ? 'sent' : 'received';
+    const placed: Placed = { room, messageId, sender, own, state, seq: entry.seq, acceptedAtMs };
+    if ((await this.#timeline.add(placed, said)) === null) return;
+    this.#store.keepEvidence(messageId, { applicationData, frank: entry.frank, acceptedAtMs });
+    const isShown = await this.#tell(messageId, said.target);
+    if (!isShown || said.kind !== 'message' || own) return;
+    outcome.record = { ...outcome.record, unread: [...outcome.record.unread, messageId] };
+    if (this.#tells(outcome.record)) this.#owe(room, messageId, content.MessageStatus.delivered);
+  }
+
+  /** The application hears of the message, or of the one that it changes; false when that is not shown. */
+  async #tell(messageId: MessageKey, target: MessageKey | null): Promise<boolean> {
+    const message = await this.#timeline.message(target ?? messageId);
+    if (message === null) return false;
+    this.#outcome.events.push({ kind: target === null ? 'message_shown' : 'message_changed', message });
+    return true;
   }
 
   async #applyReport(room: RoomUri, report: readonly (readonly [Uint8Array, content.MessageStatus])[]): Promise<void> {
     for (const [id, status] of report) {
       const state = status === content.MessageStatus.delivered ? 'delivered' : 'read';
       if (status !== content.MessageStatus.delivered && status !== content.MessageStatus.read) continue;
-      const record = await this.#store.message(toHex(id));
-      if (record === null || !record.own || record.room !== room || !EARLIER[state].includes(record.state)) continue;
-      await this.#store.putMessage({ ...record, state });
-      this.#stateChanged(record, state);
+      const messageId = toHex(id);
+      if (await this.#timeline.advance(room, messageId, state, EARLIER[state])) {
+        this.#stateChanged({ room, messageId }, state);
+      }
     }
   }
 
-  #stateChanged({ room, messageId }: MessageRecord, state: MessageState): void {
+  #stateChanged({ room, messageId }: Pick<MessageRecord, 'room' | 'messageId'>, state: MessageState): void {
     this.#outcome.events.push({ kind: 'message_state_changed', room, messageId, state, reason: null });
   }
 
@@ -292,9 +299,8 @@ export class Inbox {
     if (!isLate(outcome, entry)) this.#checkTime(room, outcome, acceptedAtMs);
     const queued = await this.#store.message(messageId);
     if (queued === null) throw new LocalProtocolError('a message in the outbox alone');
-    const record: MessageRecord = { ...queued, seq: entry.seq, acceptedAtMs, state: 'sent' };
-    await this.#store.putMessage(record);
-    this.#outcome.events.push({ kind: 'message_shown', message: shown(record) });
+    const record = await this.#timeline.accept(queued, entry.seq, acceptedAtMs);
+    await this.#tell(messageId, record.target);
     this.#stateChanged(record, 'sent');
     const applicationData = item.content;
     const tag = await frankingTag(applicationData);
@@ -374,8 +380,8 @@ export class Inbox {
           throw new VerificationError('NL-525', 'roles of others than those who are in the room');
         }
         this.#groups.put(room, group, keyPackage);
-        const { unread, acceptedAtMs } = outcome.record;
-        outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs };
+        const { unread, acceptedAtMs, lifetimeS } = outcome.record;
+        outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs, lifetimeS };
         this.#entered(room, outcome, group, roles);
       },
       (check) => {
@@ -445,7 +451,7 @@ export class Inbox {
       outcome.settled.push(item.submissionId);
       const record = item.kind === 'message' && item.messageId && (await this.#store.message(item.messageId));
       if (!record) continue;
-      await this.#store.putMessage({ ...record, state: 'failed', problem: 'not_found' });
+      await this.#timeline.fail(record.messageId, 'not_found');
       this.#outcome.events.push({
         kind: 'message_state_changed',
         room,
@@ -453,6 +459,7 @@ export class Inbox {
         state: 'failed',
         reason: 'not_found',
       });
+      if (record.target !== null) await this.#tell(record.messageId, record.target);
     }
     for (const { messageId } of this.#store.receiptsOf(room)) this.#store.receipts.delete(messageId);
     outcome.record = { ...outcome.record, standing };
@@ -470,26 +477,6 @@ export class Inbox {
     this.#store.addFault(fault);
     this.#outcome.events.push(fault);
   }
-}
-
-/** A room that nothing is known of yet. */
-export function newRoom(
-  room: RoomUri,
-  standing: Standing,
-  cursor: number,
-  frankingKey: Uint8Array<ArrayBuffer>,
-): RoomRecord {
-  return {
-    room,
-    standing,
-    cursor,
-    epoch: 0,
-    frankingKey,
-    members: [],
-    roles: new Uint8Array(),
-    unread: [],
-    acceptedAtMs: 0 as TimestampMs,
-  };
 }
 
 /** Whether the entry is from before this device was added to the room anew, so that its first answer never came. */

@@ -2,6 +2,7 @@
 
 import type { Bytes } from '../codec.ts';
 import * as content from '../content.ts';
+import * as conversation from '../conversation.ts';
 import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, type ProblemName, RefusedError, VerificationError } from '../errors.ts';
 import { frankingTag } from '../franking.ts';
@@ -10,10 +11,16 @@ import { type DeviceUri, type MessageId, type RoomUri, type TimestampMs, userOf 
 import { identity } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
 import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '../roles.ts';
-import { MAX_TEXT_BYTES } from './api.ts';
 import type { MessageKey } from './events.ts';
 import type { Groups } from './groups.ts';
-import type { Identity, Intent, OutboxItem, OutgoingCommit, OutgoingMessage } from './records.ts';
+import {
+  type Identity,
+  type Intent,
+  isOpen,
+  type OutboxItem,
+  type OutgoingCommit,
+  type OutgoingMessage,
+} from './records.ts';
 import type { SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
@@ -43,38 +50,26 @@ export class Outbox {
   }
 
   /**
-   * `text` is durable at the end of the outbox; with the same `salt`, 16 random bytes, it is there once.
+   * `message`, by this person and for an open room, is durable at the end of the outbox, and shown.
    *
-   * Null: it was there. Throws `RefusedError` (`not_found`, `too_large`).
+   * Null: it was there.
    */
-  async send(room: RoomUri, text: string, salt: Bytes): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
-    this.#checkOpen(room);
-    if (new TextEncoder().encode(text).length > MAX_TEXT_BYTES) throw new RefusedError('too_large');
+  async say(message: content.MimiContent): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
     const { user } = this.#identity;
-    const encoded = content.encode(content.textMessage(salt, user, room, text));
+    const room = content.roomOf(message);
+    const encoded = content.encode(message);
     const messageId = toHex(await content.messageId(user, room, encoded));
+    const { timeline } = this.#store;
     if ((await this.#store.message(messageId)) !== null) return { messageId, item: null };
+    const said = await conversation.read(message, timeline.before(room));
     const item = await this.#groups.transaction(async () => {
-      await this.#store.putMessage({
-        room,
-        messageId,
-        sender: user,
-        text,
-        state: 'queued',
-        own: true,
-        acceptedAtMs: null,
-        seq: null,
-        problem: null,
-      });
+      await timeline.add(
+        { room, messageId, sender: user, own: true, state: 'queued', seq: null, acceptedAtMs: null },
+        said,
+      );
       return this.#enqueue(room, 'message', encoded, messageId);
     });
     return { messageId, item };
-  }
-
-  /** Throws `RefusedError` `not_found`: this device is not in the room. */
-  #checkOpen(room: RoomUri): void {
-    const standing = this.#store.rooms.get(room)?.standing;
-    if (standing !== 'joined' && standing !== 'created') throw new RefusedError('not_found');
   }
 
   /** What the senders in `room` are owed is a durable status message at the end of the outbox. */
@@ -91,7 +86,8 @@ export class Outbox {
 
   /** `intent` is at the end of the outbox. Inside a transaction. Throws `RefusedError` `not_found`. */
   commit(room: RoomUri, intent: Intent): OutgoingCommit {
-    this.#checkOpen(room);
+    const record = this.#store.rooms.get(room);
+    if (record === null || !isOpen(record)) throw new RefusedError('not_found');
     const item: OutgoingCommit = { ...this.#unbuilt(room), kind: 'commit', intent, welcome: null };
     this.#store.outbox.put(item.submissionId, item);
     return item;
@@ -121,10 +117,7 @@ export class Outbox {
     await this.#groups.transaction(async () => {
       this.#store.outbox.delete(wanted);
       if (item.kind === 'commit') await this.#undoCommit(item.room);
-      else if (item.messageId !== null) {
-        const message = await this.#store.message(item.messageId);
-        if (message !== null) await this.#store.putMessage({ ...message, state: 'failed', problem });
-      }
+      else if (item.messageId !== null) await this.#store.timeline.fail(item.messageId, problem);
     });
     return item;
   }

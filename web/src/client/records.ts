@@ -3,9 +3,11 @@
 import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri } from '../ids.ts';
+import type { Said } from '../conversation.ts';
 import type { ProblemName } from '../errors.ts';
 import type { Role } from '../roles.ts';
-import type { Message, MessageKey } from './events.ts';
+import type { Words } from '../words.ts';
+import type { MessageKey, MessageState } from './events.ts';
 import type { SubmissionKey } from './session.ts';
 
 /**
@@ -42,15 +44,49 @@ export interface RoomRecord {
   readonly unread: readonly MessageKey[];
   /** Of the newest message processed. */
   readonly acceptedAtMs: TimestampMs;
+  /** What this device sends there stays so long once it is read; null for ever. */
+  readonly lifetimeS: number | null;
 }
 
-/** A message as it is stored. `text` is null when there is nothing in it that we can show. */
-export interface MessageRecord extends Omit<Message, 'text'> {
-  readonly text: string | null;
+/** A room that nothing is known of yet. */
+export function newRoom(room: RoomUri, standing: Standing, cursor: number, frankingKey: Bytes): RoomRecord {
+  return {
+    room,
+    standing,
+    cursor,
+    epoch: 0,
+    frankingKey,
+    members: [],
+    roles: new Uint8Array(),
+    unread: [],
+    acceptedAtMs: 0 as TimestampMs,
+    lifetimeS: null,
+  };
+}
+
+/** Whether this device can write there. */
+export function isOpen({ standing }: RoomRecord): boolean {
+  return standing === 'created' || standing === 'joined';
+}
+
+/** A message as it is stored: also an edit, a deletion, a reaction, and what cannot be shown. */
+export interface MessageRecord extends Omit<Said, 'expires'> {
+  readonly room: RoomUri;
+  readonly messageId: MessageKey;
+  readonly sender: UserUri;
+  readonly own: boolean;
+  readonly state: MessageState;
   /** Its place in the log; null while queued. */
   readonly seq: number | null;
+  readonly acceptedAtMs: TimestampMs | null;
   /** Of a failed one alone. */
   readonly problem: ProblemName | null;
+  /** Null when they are gone, or nothing in it can be shown. */
+  readonly words: Words | null;
+  /** How long it stays once it is read. */
+  readonly lifetimeS: number | null;
+  /** When it goes; null when that is not known, or it has gone. */
+  readonly expiresAtMs: TimestampMs | null;
 }
 
 /**

@@ -20,12 +20,14 @@ import {
   type MessageRow,
   OBJECT_STORES,
   openDatabase,
+  Rank,
 } from './database.ts';
 import { StoreError, wiped } from './errors.ts';
-import type { FaultSeen, Message, MessageKey } from './events.ts';
+import type { FaultSeen, MessageKey } from './events.ts';
 import type { Evidence, Identity, MessageRecord, OutboxItem, RoomRecord } from './records.ts';
 import { seal, unseal } from './sealing.ts';
 import { Table } from './table.ts';
+import { Timeline } from './timeline.ts';
 
 /** Where a message that is queued stands: after all others. */
 const UNPLACED = 2 ** 52;
@@ -34,6 +36,12 @@ const EVIDENCE_WINDOW_MS = 60 * 86_400_000;
 
 /** `full`: what was to be written last did not fit. `wiped`: the browser has taken the database away. */
 export type StoreState = 'open' | 'full' | 'wiped';
+
+/** A message, and what stands about it: edits, deletions, reactions. */
+export interface MessageAndChanges {
+  readonly record: MessageRecord;
+  readonly changes: readonly MessageRecord[];
+}
 
 /** A receipt that a sender is owed. */
 export interface Receipt {
@@ -58,9 +66,16 @@ export interface Pin extends Omit<DeviceList, 'version' | 'expiresAtMs'> {
   readonly expiresAtMs: bigint | number;
 }
 
+/** `about`: the place of the message that it is about. */
 interface StoredMessage {
   readonly position: number;
+  readonly about: number | null;
   readonly record: MessageRecord;
+}
+
+/** As version 1 of the store had them. */
+interface FirstMessageRecord extends Omit<MessageRecord, 'words'> {
+  readonly text: string | null;
 }
 
 /** What is to be written when the transaction ends. */
@@ -85,6 +100,9 @@ export class Store {
   readonly keyPackages = new Table<KeyPackageRecord>('key_packages');
   readonly contacts = new Table<Contact>('contacts');
   readonly faults = new Table<FaultSeen>('faults');
+  /** When messages go whose time has begun, by their ids. */
+  readonly ends = new Table<number>('ends');
+  readonly timeline = new Timeline(this);
   readonly #tables: ReadonlyMap<string, Table<unknown>> = new Map(
     [
       this.identity,
@@ -98,6 +116,7 @@ export class Store {
       this.keyPackages,
       this.contacts,
       this.faults,
+      this.ends,
     ].map((table) => [table.name, table as Table<unknown>]),
   );
   readonly #database: Database;
@@ -145,7 +164,9 @@ export class Store {
         const record = records[at];
         if (record === undefined) return;
         const [table, key, value] = (await this.#unseal(`record ${id}`, record)) as [string, string, unknown];
-        this.#tables.get(table)?.load(id, key, value);
+        this.#tables
+          .get(table)
+          ?.load(id, key, table === 'rooms' ? { lifetimeS: null, ...(value as Partial<RoomRecord>) } : value);
       }),
     );
   }
@@ -312,24 +333,28 @@ export class Store {
   }
 
   async #openMessage(messageId: MessageKey, row: MessageRow): Promise<StoredMessage> {
-    return (await this.#unseal(`message ${messageId}`, row.sealed)) as StoredMessage;
+    const stored = (await this.#unseal(`message ${messageId}`, row.sealed)) as StoredMessage;
+    return 'text' in stored.record ? fromFirst(stored) : stored;
   }
 
   async #messageRow(messageId: MessageKey, stored: StoredMessage): Promise<MessageRow> {
-    const { record, position } = stored;
+    const { record, position, about } = stored;
     const sealed = await this.#seal(`message ${messageId}`, stored);
-    if (record.text === null) return { sealed };
+    if (about !== null) return { about: [about, rankOf(record), position], sealed };
+    if (record.kind !== 'message' || record.words === null) return { sealed };
     return { order: [this.#roomId(record.room), record.seq ?? UNPLACED, position], sealed };
   }
 
   /** The message is as `record` says. */
   async putMessage(record: MessageRecord): Promise<void> {
-    const position = (await this.#stored(record.messageId))?.position ?? this.#nextPosition++;
-    this.#open.messages.set(record.messageId, { position, record });
+    const before = await this.#stored(record.messageId);
+    const target = record.target === null ? null : await this.#stored(record.target);
+    const position = before?.position ?? this.#nextPosition++;
+    this.#open.messages.set(record.messageId, { position, about: target?.position ?? null, record });
   }
 
-  /** The newest `limit` messages, before one if given, oldest first; queued ones last. */
-  messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
+  /** The newest `limit` messages that are shown, before one if given, oldest first; queued ones last. */
+  messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<MessageAndChanges[]> {
     return this.#use(async () => {
       const id = this.rooms.idOf(room);
       const last = before === null ? undefined : (await this.#database.get('messages', before))?.order;
@@ -345,8 +370,40 @@ export class Store {
         rows.push([at.primaryKey, at.value]);
       }
       const stored = await Promise.all(rows.map(([messageId, row]) => this.#openMessage(messageId, row)));
-      return stored.reverse().map(({ record }) => shown(record));
+      const changes = await this.#changes(new Set(stored.map(({ position }) => position)), Rank.stands);
+      return stored.reverse().map(({ record, position }) => ({ record, changes: changes.get(position) ?? [] }));
     });
+  }
+
+  /** What is about the message, up to `rank`, in the order of the log, queued ones last. */
+  async changes(messageId: MessageKey, rank: Rank = Rank.stands): Promise<MessageRecord[]> {
+    const place = (await this.#stored(messageId))?.position;
+    if (place === undefined) return [];
+    const changes = await this.#use(() => this.#changes(new Set([place]), rank));
+    return changes.get(place) ?? [];
+  }
+
+  /** By the places of the messages that they are about. */
+  async #changes(places: ReadonlySet<number>, rank: Rank): Promise<Map<number, MessageRecord[]>> {
+    const changes = new Map<number, MessageRecord[]>();
+    if (places.size === 0) return changes;
+    const [first = 0, last = first] = bounds(places);
+    const range = IDBKeyRange.bound([first], [last + 1]);
+    const index = this.#database.transaction('messages').store.index('about');
+    const [keys, rows] = await Promise.all([index.getAllKeys(range), index.getAll(range)]);
+    const written = this.#writes?.messages ?? new Map<MessageKey, StoredMessage>();
+    const read = keys.flatMap((key, at) => {
+      const row = rows[at];
+      if (!row?.about || !places.has(row.about[0]) || row.about[1] > rank || written.has(key)) return [];
+      return [this.#openMessage(key, row)];
+    });
+    const fresh = Array.from(written.values()).filter(
+      ({ about, record }) => about !== null && places.has(about) && rankOf(record) <= rank,
+    );
+    for (const { about, record } of [...(await Promise.all(read)), ...fresh].sort(byPlace)) {
+      if (about !== null) changes.set(about, [...(changes.get(about) ?? []), record]);
+    }
+    return changes;
   }
 
   // --- evidence
@@ -395,8 +452,25 @@ export class Store {
   }
 }
 
-/** A stored message, ready to show. */
-export function shown(record: MessageRecord): Message {
-  const { room, messageId, sender, text, state, own, acceptedAtMs } = record;
-  return { room, messageId, sender, text: text ?? '', state, own, acceptedAtMs };
+function bounds(places: ReadonlySet<number>): number[] {
+  const sorted = Array.from(places).sort((left, right) => left - right);
+  return [...sorted.slice(0, 1), ...sorted.slice(-1)];
+}
+
+function byPlace(left: StoredMessage, right: StoredMessage): number {
+  return (left.record.seq ?? UNPLACED) - (right.record.seq ?? UNPLACED) || left.position - right.position;
+}
+
+function rankOf({ kind, words }: MessageRecord): Rank {
+  if (words !== null) return Rank.stands;
+  return kind === 'reaction' ? Rank.goneReaction : Rank.gone;
+}
+
+/** What version 1 of the store has of a message, in today's words. */
+function fromFirst({ position, record }: StoredMessage): StoredMessage {
+  const { text, ...rest } = record as unknown as FirstMessageRecord;
+  const words = text === null ? null : { text, mentions: [] };
+  const kind = text === null ? 'nothing' : 'message';
+  const none = { target: null, replyTo: null, forwarded: 0, sets: [], unsets: [], lifetimeS: null, expiresAtMs: null };
+  return { position, about: null, record: { ...rest, ...none, kind, words } };
 }

@@ -20,7 +20,7 @@ interface File {
   }[];
 }
 
-interface ShownRow {
+export interface ShownRow {
   message_id: MessageKey;
   sender: UserUri;
   text: string;
@@ -37,10 +37,12 @@ interface ShownRow {
 const ADA = 'mimi://courier.example/u/ada' as UserUri;
 const HARBOUR = 'mimi://courier.example/r/harbour' as RoomUri;
 
+const { markdown, texts, conversations } = readVector<File>('conversation');
+/** Rooms' logs, and what a receiver shows of them. */
+export const CONVERSATIONS = conversations;
+
 export const RUNNERS: Runners = {
   conversation: () => {
-    const { markdown, texts, conversations } = readVector<File>('conversation');
-
     test.each(markdown)('mentions are shown as whom they link to: $markdown', (row) => {
       expect(fromMarkdown(row.markdown)).toEqual({ text: row.text, mentions: row.mentions });
     });
@@ -63,11 +65,11 @@ export const RUNNERS: Runners = {
           sender: heard.sender,
           text: shown.words.text,
           mentions: [...shown.words.mentions],
-          reply_to: heard.said.replyTo,
+          reply_to: shown.deleted ? null : heard.said.replyTo,
           edited: shown.edited,
           deleted: shown.deleted,
           reactions: shown.reactions.map(({ text, users }) => ({ text, users: [...users] })),
-          forwarded: heard.said.forwarded,
+          forwarded: shown.deleted ? 0 : heard.said.forwarded,
           lifetime_s: expires && conversation.lifetimeS(expires),
           end_ms: expires && conversation.endMs(expires, heard.acceptedAtMs),
         };
