@@ -21,6 +21,7 @@ class ProblemName(StrEnum):
     CONFLICT = "conflict"
     WRONG_EPOCH = "wrong_epoch"
     STALE_DEVICE_LIST = "stale_device_list"
+    REMOVAL_OWED = "removal_owed"
     INVALID_COMMIT = "invalid_commit"
     INVALID_KEY_PACKAGE = "invalid_key_package"
     NO_KEY_PACKAGE = "no_key_package"
@@ -53,6 +54,7 @@ PROBLEMS: dict[ProblemName, Problem] = {
     ProblemName.CONFLICT: Problem(409, "The state has changed; read it and try again."),
     ProblemName.WRONG_EPOCH: Problem(409, "The room has moved to another epoch."),
     ProblemName.STALE_DEVICE_LIST: Problem(409, "A newer device list is known."),
+    ProblemName.REMOVAL_OWED: Problem(409, "A device has to be removed from the room first."),
     ProblemName.NO_KEY_PACKAGE: Problem(409, "That person cannot be added now."),
     ProblemName.TOO_LARGE: Problem(413, "That is larger than this server takes."),
     ProblemName.RANGE_NOT_SATISFIABLE: Problem(416, "It has no such part."),

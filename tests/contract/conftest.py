@@ -77,7 +77,11 @@ class Hub:
 
     def line(self, user: UserUri) -> Line:
         """A new person's device that has not registered yet."""
-        self._lines.append(Line(Device(user), self.url))
+        return self.of_device(Device(user))
+
+    def of_device(self, device: Device) -> Line:
+        """A device that is not signed in."""
+        self._lines.append(Line(device, self.url))
         return self._lines[-1]
 
     async def person(self, user: UserUri) -> Line:

@@ -33,7 +33,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", "/v1/challenges"): {"device": PHONE},
     ("POST", "/v1/sessions"): {"device": PHONE, "nonce": B32, "expires_at_ms": 1, "signature": B64},
-    ("PUT", "/v1/device-list"): {"device_list": LIST},
+    ("PUT", "/v1/device-list"): {
+        "device_list": LIST,
+        "link": {"device": PHONE, "session_key": B32, "mailbox": B32, "package": LIST},
+    },
     ("POST", "/v1/key-packages"): {"key_packages": [LIST]},
     ("POST", "/v1/key-packages/claim"): {"user": MIRA},
     ("POST", "/v1/contacts/{action:str}"): {"user": MIRA},
@@ -45,6 +48,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 
 QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/v1/device-list"): "user",
+    ("GET", "/v1/link"): "mailbox",
     ("GET", "/v1/room"): "room",
 }
 """The parameter of each endpoint that takes one."""
@@ -332,7 +336,16 @@ async def test_an_action_that_does_not_exist_is_malformed_or_not_there(mira: Lin
         check(response, ProblemName.MALFORMED, ProblemName.NOT_FOUND)
 
 
-PUBLIC = {"/v1/accounts", "/v1/challenges", "/v1/sessions", "/v1/directory", "/health", "/ready", "/metrics"}
+PUBLIC = {
+    "/v1/accounts",
+    "/v1/challenges",
+    "/v1/link",
+    "/v1/sessions",
+    "/v1/directory",
+    "/health",
+    "/ready",
+    "/metrics",
+}
 
 
 async def test_every_endpoint_but_the_public_ones_asks_for_a_token(hub: Hub) -> None:

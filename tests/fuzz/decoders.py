@@ -22,8 +22,10 @@ from nightlight.protocol.credential import (
 )
 from nightlight.protocol.franking import Frank, FrankingAgent
 from nightlight.protocol.ids import DeviceUri, HubUri, MessageId, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.linking import LinkCode, LinkPackage
 from nightlight.protocol.part import SinglePart
 from tests.support.keys import key_from
+from tests.vectors.generate_linking import CODE, PACKAGE
 from tests.vectors.reading import read
 
 ADA = UserUri("mimi://courier.example/u/ada")
@@ -127,6 +129,13 @@ DECODERS = [
     Decoder("ids.parse_hub_uri", _of_text(ids.parse_hub_uri), URIS, _latin),
     Decoder("ids.parse_room_uri", _of_text(ids.parse_room_uri), URIS, _latin),
     Decoder("ids.parse_user_uri", _of_text(ids.parse_user_uri), URIS, _latin),
+    Decoder(
+        "linking.LinkCode.read",
+        lambda data: LinkCode.read(data.decode("latin-1")),
+        [CODE.text().encode()],
+        lambda code: code.text().encode(),
+    ),
+    Decoder("linking.LinkPackage.decode", LinkPackage.decode, [PACKAGE.encode()], lambda package: package.encode()),
     Decoder("messages.read_client_frame", messages.read_client_frame, [*map(messages.encode_frame, CLIENT_FRAMES)]),
     Decoder("messages.read_server_frame", messages.read_server_frame, [*map(messages.encode_frame, SERVER_FRAMES)]),
 ]

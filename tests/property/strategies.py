@@ -122,15 +122,16 @@ franks = st.builds(Frank, bytes_32, st.just(CIPHERSUITE), bytes_64)
 franking_agents = st.builds(FrankingAgent, bytes_32, hubs)
 leaf_credentials = st.builds(LeafCredential, devices, bytes_32, u64s, bytes_64)
 _listed = st.lists(
-    st.builds(Device, devices, bytes_32),
+    st.builds(Device, devices, bytes_32, st.booleans()),
     min_size=1,
     max_size=4,
     unique_by=(lambda device: device.uri, lambda device: device.signature_key),
 ).map(lambda listed: tuple(sorted(listed, key=lambda device: device.uri)))
 _previous = bytes_32.filter(any)
-device_lists = st.builds(DeviceList, users, bytes_32, st.just(1), st.just(bytes(32)), times, _listed) | st.builds(
-    DeviceList, users, bytes_32, st.integers(2, 2**64 - 1), _previous, times, _listed
-)
+_recovery_key = st.just(b"") | bytes_32
+device_lists = st.builds(
+    DeviceList, users, bytes_32, st.just(1), st.just(bytes(32)), times, _listed, _recovery_key
+) | st.builds(DeviceList, users, bytes_32, st.integers(2, 2**64 - 1), _previous, times, _listed, _recovery_key)
 signed_device_lists = st.builds(
     lambda device_list, signature: SignedDeviceList(device_list.encode(), signature), device_lists, bytes_64
 )

@@ -21,6 +21,7 @@ from nightlight.protocol.messages import (
     ClaimedKeyPackages,
     ContactState,
     Delivery,
+    DeviceLink,
     EntryKind,
     KeyPackageCount,
     ServerFrame,
@@ -187,8 +188,8 @@ def test_a_room_survives_what_befalls_its_making(friends: Friends, deed: Deed, b
         await asyncio.sleep(1)  # the chores of connecting are done
         requests, claim = world.people["mira"].link.requests, mira._hub.claim_key_packages
 
-        async def claim_and_lose(user: UserUri) -> ClaimedKeyPackages:
-            claimed = await claim(user)
+        async def claim_and_lose(user: UserUri, devices: list[str] | None = None) -> ClaimedKeyPackages:
+            claimed = await claim(user, devices)
             requests.append(deed)
             return claimed
 
@@ -361,8 +362,8 @@ def test_a_device_list_is_renewed_before_it_ends_and_friends_follow(friends: Fri
         await asyncio.gather(mira.wait_online(), tomas.wait_online())
         publish, lost = mira._hub.publish_device_list, [None] * answers_lost
 
-        async def publish_and_lose(device_list: bytes) -> UserDevices:
-            answer = await publish(device_list)
+        async def publish_and_lose(device_list: bytes, link: DeviceLink | None = None) -> UserDevices:
+            answer = await publish(device_list, link)
             if lost:
                 lost.pop()
                 raise UnavailableError("the answer is lost")

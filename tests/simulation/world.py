@@ -17,12 +17,14 @@ import pytest
 
 from nightlight.client import faults as client_faults
 from nightlight.client.events import Event, FaultSeen, Message, MessageShown
-from nightlight.client.identity import new_store
+from nightlight.client.identity import new_store, open_or_create
+from nightlight.client.new_device import NewDevice
 from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.errors import NightlightError, UnavailableError
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.linking import LinkCode
 from nightlight.server import faults as server_faults
 from nightlight.server.main import Application, compose
 from nightlight.server.settings import Settings
@@ -137,6 +139,28 @@ class World:
         await client.publish()
         await client.connect()
         await client.wait_online()
+        return client
+
+    async def show_code(self, name: str, user: UserUri) -> NewDevice:
+        """A new device called ``name``, to be one of ``user``, shows its link code."""
+        person = self.people.setdefault(name, Person(name, Link(lambda: self.server)))
+        surroundings = self.surroundings(person)
+        store = open_or_create(self._path(name), STORE_KEY, surroundings)
+        return NewDevice(store, MemoryTransport(person.link), surroundings, ORIGIN, user)
+
+    async def link(self, old: str, name: str, *, may_sign: bool = False) -> Client:
+        """A device called ``name`` is taken in by ``old``, online and in every room of theirs."""
+        new = await self.show_code(name, self.client(old).user)
+        await self.client(old).accept_device(LinkCode.read(new.code.text()), may_sign=may_sign)
+        client = self._live(self.people[name], await Client.link(new))
+        await client.connect()
+        await client.wait_online()
+
+        def everywhere() -> bool:
+            there, rooms = self.client(old).rooms_of(client.device)
+            return there == rooms
+
+        await self.until(everywhere, f"{name} is in every room")
         return client
 
     async def open_client(self, name: str) -> Client:

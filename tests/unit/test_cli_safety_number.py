@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightlight.protocol.ids import UserUri
@@ -33,6 +33,7 @@ def test_both_sides_see_the_number_of_the_description() -> None:
     assert number[:30] <= number[30:]
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_another_account_key_gives_another_number(key: bytes) -> None:
     assert (key == BOB_KEY) == (

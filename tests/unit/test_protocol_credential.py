@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,7 @@ PHONE = Device(DeviceUri("mimi://courier.example/d/ada/phone"), bytes([3]) * 32)
 TABLET = Device(DeviceUri("mimi://courier.example/d/ada/tablet"), bytes([4]) * 32)
 BENS = Device(DeviceUri("mimi://courier.example/d/ben/phone"), bytes([5]) * 32)
 FIRST = first_device_list(ADA, ACCOUNT.public, PHONE, EXPIRES_AT_MS)
+PHONE = FIRST.devices[0]
 SECOND = FIRST.next([TABLET, PHONE], EXPIRES_AT_MS)
 
 
@@ -148,7 +150,15 @@ def test_only_the_first_list_has_none_before_it(version: int, previous: bytes) -
 
 def test_keys_and_signatures_have_their_lengths() -> None:
     malformed("NL-303", raw_list(1, NO_PREVIOUS, [Device(PHONE.uri, bytes(31))]))
+    malformed("NL-303", SignedDeviceList(replace(FIRST, recovery_key=bytes(31)).encode(), bytes(64)).encode())
     malformed("NL-301", SignedDeviceList(FIRST.encode(), bytes(63)).encode())
+
+
+def test_a_device_may_sign_or_may_not() -> None:
+    flag = FIRST.encode().rindex(b"\x01")
+    content = FIRST.encode()[:flag] + b"\x02"
+    malformed("NL-304", SignedDeviceList(content, bytes(64)).encode())
+    assert [device.may_sign for device in SECOND.devices] == [True, False]
 
 
 def test_a_list_s_devices_are_device_uris() -> None:
@@ -179,9 +189,21 @@ def test_a_leaf_on_the_list_is_its_user_s_device() -> None:
     assert verified_leaf.account_key == ACCOUNT.public
 
 
-def test_a_leaf_from_an_earlier_list_holds_while_its_device_stays_listed() -> None:
-    assert verify_leaf(leaf(FIRST), PHONE.signature_key, SECOND).device == PHONE.uri
-    leaf_refused("NL-323", leaf(FIRST), PHONE.signature_key, SECOND.next([TABLET], EXPIRES_AT_MS))
+def test_a_leaf_from_an_earlier_list_is_listed_while_its_device_is() -> None:
+    assert verify_leaf(leaf(FIRST), PHONE.signature_key, SECOND).listed
+    assert not verify_leaf(leaf(FIRST), PHONE.signature_key, SECOND.next([TABLET], EXPIRES_AT_MS)).listed
+
+
+def test_a_leaf_that_its_own_list_does_not_name_is_nobody_s() -> None:
+    third = SECOND.next([TABLET], EXPIRES_AT_MS)
+    signature = ACCOUNT.sign(LEAF_LABEL, leaf_content(PHONE.uri, PHONE.signature_key, 3))
+    forged = LeafCredential(PHONE.uri, ACCOUNT.public, 3, signature)
+    leaf_refused("NL-323", forged.encode(), PHONE.signature_key, third)
+
+
+def test_a_leaf_under_an_account_key_that_was_replaced_is_still_its_user_s() -> None:
+    replaced = replace(SECOND, account_key=OTHER_ACCOUNT.public, former_keys=(ACCOUNT.public,))
+    assert verify_leaf(leaf(FIRST), PHONE.signature_key, replaced).listed
 
 
 def test_a_leaf_under_another_account_key_is_another_person() -> None:
@@ -194,7 +216,8 @@ def test_a_leaf_under_a_newer_list_waits_for_that_list() -> None:
 
 
 def test_a_leaf_with_another_key_is_not_on_the_list() -> None:
-    leaf_refused("NL-323", leaf(), TABLET.signature_key, SECOND)
+    leaf_refused("NL-323", leaf(), TABLET.signature_key, FIRST)
+    leaf_refused("NL-324", leaf(), TABLET.signature_key, SECOND)
 
 
 def test_a_leaf_s_signature_is_for_its_key_and_version() -> None:

@@ -1,5 +1,6 @@
 """Writes identity.json: two device lists, a leaf credential and a session signature of one invented person."""
 
+from dataclasses import replace
 from typing import Any
 
 from nightlight.protocol.credential import (
@@ -20,7 +21,7 @@ from tests.vectors.writing import write
 USER = UserUri("mimi://courier.example/u/ada")
 PHONE = DeviceUri("mimi://courier.example/d/ada/phone")
 TABLET = DeviceUri("mimi://courier.example/d/ada/tablet")
-ACCOUNT, PHONE_LEAF, TABLET_LEAF, SESSION = (key_from(bytes([number]) * 32) for number in (1, 2, 3, 4))
+ACCOUNT, PHONE_LEAF, TABLET_LEAF, SESSION, RECOVERY = (key_from(bytes([number]) * 32) for number in (1, 2, 3, 4, 5))
 EXPIRES_AT_MS = TimestampMs(1_900_000_000_000)
 ORIGIN = "https://courier.example"
 
@@ -28,8 +29,9 @@ ORIGIN = "https://courier.example"
 def vector() -> dict[str, Any]:
     """All of identity.json."""
     first = first_device_list(USER, ACCOUNT.public, Device(PHONE, PHONE_LEAF.public), EXPIRES_AT_MS)
-    second = first.next(
-        [Device(TABLET, TABLET_LEAF.public), Device(PHONE, PHONE_LEAF.public)], TimestampMs(EXPIRES_AT_MS + 1)
+    second = replace(
+        first.next([Device(TABLET, TABLET_LEAF.public), *first.devices], TimestampMs(EXPIRES_AT_MS + 1)),
+        recovery_key=RECOVERY.public,
     )
     return {
         "source": "made by generate_identity.py after docs/protocol.md, Identity; not IETF vectors",
@@ -51,7 +53,11 @@ def _device_list(device_list: DeviceList) -> dict[str, Any]:
         "version": device_list.version,
         "previous": device_list.previous,
         "expires_at_ms": device_list.expires_at_ms,
-        "devices": [{"uri": device.uri, "signature_key": device.signature_key} for device in device_list.devices],
+        "recovery_key": device_list.recovery_key,
+        "devices": [
+            {"uri": device.uri, "signature_key": device.signature_key, "may_sign": device.may_sign}
+            for device in device_list.devices
+        ],
         "content": signed.content,
         "digest": device_list.digest(),
         "signature": signed.signature,

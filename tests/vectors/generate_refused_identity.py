@@ -53,12 +53,26 @@ LISTS: dict[str, tuple[DeviceList, TestKey, DeviceList | None, str | None]] = {
 }
 
 LEAF = leaf_credential(SECOND, TABLET.uri, ACCOUNT.sign)
+UNLISTED = SECOND.next([PHONE], EXPIRES_AT_MS)
 LEAVES: dict[str, tuple[LeafCredential, TestKey, DeviceList, str | None]] = {
     "on the list": (LEAF, TABLET_KEY, SECOND, None),
     "on the list, and signed under an older one": (LEAF, TABLET_KEY, FOURTH, None),
     "under another account key": (replace(LEAF, account_key=OTHER_ACCOUNT.public), TABLET_KEY, SECOND, "NL-321"),
     "under a newer list": (LEAF, TABLET_KEY, replace(FIRST, devices=(PHONE, TABLET)), "NL-322"),
-    "not on the list": (LEAF, TABLET_KEY, SECOND.next([PHONE], EXPIRES_AT_MS), "NL-323"),
+    "under an account key that was replaced": (
+        LEAF,
+        TABLET_KEY,
+        replace(FOURTH, account_key=OTHER_ACCOUNT.public, former_keys=(ACCOUNT.public,)),
+        None,
+    ),
+    "not on the list any more": (LEAF, TABLET_KEY, UNLISTED, None),
+    "not on the list any more, and signed by another key": (
+        leaf_credential(SECOND, TABLET.uri, OTHER_ACCOUNT.sign),
+        TABLET_KEY,
+        UNLISTED,
+        "NL-324",
+    ),
+    "never on its list": (replace(LEAF, list_version=3), TABLET_KEY, UNLISTED, "NL-323"),
     "with another signature key": (LEAF, PHONE_KEY, SECOND, "NL-323"),
     "signed by another key": (leaf_credential(SECOND, TABLET.uri, OTHER_ACCOUNT.sign), TABLET_KEY, SECOND, "NL-324"),
     "signed for another version": (replace(LEAF, list_version=1), TABLET_KEY, SECOND, "NL-324"),
@@ -87,6 +101,7 @@ def vector() -> dict[str, Any]:
                 "encoded": credential.encode(),
                 "signature_key": key.public,
                 "list": _list(device_list),
+                "listed": check is None and device_list.device(credential.device) is not None,
                 "check": check,
             }
             for name, (credential, key, device_list, check) in LEAVES.items()
@@ -100,7 +115,12 @@ def _list(device_list: DeviceList) -> dict[str, Any]:
         "version": device_list.version,
         "previous": device_list.previous,
         "expires_at_ms": device_list.expires_at_ms,
-        "devices": [{"uri": device.uri, "signature_key": device.signature_key} for device in device_list.devices],
+        "recovery_key": device_list.recovery_key,
+        "devices": [
+            {"uri": device.uri, "signature_key": device.signature_key, "may_sign": device.may_sign}
+            for device in device_list.devices
+        ],
+        "former_keys": list(device_list.former_keys),
     }
 
 

@@ -27,7 +27,11 @@ def verified_lists() -> list[DeviceList]:
 
 def test_the_device_lists_verify_one_after_the_other() -> None:
     for row, device_list in zip(IDENTITY["device_lists"], verified_lists(), strict=True):
-        devices = tuple(Device(device["uri"], bytes.fromhex(device["signature_key"])) for device in row["devices"])
+        devices = tuple(
+            Device(device["uri"], bytes.fromhex(device["signature_key"]), device["may_sign"])
+            for device in row["devices"]
+        )
+        assert device_list.recovery_key.hex() == row["recovery_key"]
         assert device_list.devices == devices
         assert device_list.version == row["version"]
         assert device_list.encode().hex() == row["content"]

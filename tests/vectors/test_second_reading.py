@@ -39,8 +39,12 @@ DAY_KEY = read("day-key")
 
 
 def device_list(row: dict[str, Any]) -> bytes:
-    entries = b"".join(vec(d["uri"].encode()) + vec(bytes.fromhex(d["signature_key"])) for d in row["devices"])
-    return u64(row["version"]) + bytes.fromhex(row["previous"]) + u64(row["expires_at_ms"]) + vec(entries)
+    entries = b"".join(
+        vec(d["uri"].encode()) + vec(bytes.fromhex(d["signature_key"])) + (b"\x01" if d["may_sign"] else b"\x00")
+        for d in row["devices"]
+    )
+    front = u64(row["version"]) + bytes.fromhex(row["previous"]) + u64(row["expires_at_ms"])
+    return front + vec(bytes.fromhex(row["recovery_key"])) + vec(entries)
 
 
 def test_a_device_list_is_version_previous_expiry_and_devices() -> None:
@@ -160,3 +164,27 @@ def test_a_blob_is_sealed_hashed_and_named_as_the_page_says() -> None:
         assert (blob.hex(), digest.hex(), len(blob)) == (row["blob"], seal["content_hash"], seal["size"])
         named = b"\x00\x01" + vec(key) + vec(nonce) + vec(aad) + b"\x01" + vec(digest)
         assert hashlib.sha256(named).hexdigest() == row["kept_as"]
+
+
+def test_a_link_code_gives_a_mailbox_and_a_number() -> None:
+    code = read("linking")["code"]
+    keys = b"\x01" + bytes.fromhex(code["sealing_key"]) + bytes.fromhex(code["secret"])
+    devices = vec(code["name"].encode()) + bytes.fromhex(code["signature_key"] + code["session_key"])
+    encoded = keys + devices + u64(code["expires_at_ms"])
+    assert encoded.hex() == code["encoded"]
+    assert "nightlight-link:" + base64.urlsafe_b64encode(encoded).decode().strip("=") == code["text"]
+    assert hashlib.sha256(b"NLF1 link mailbox" + encoded).hexdigest() == code["mailbox"]
+    assert (b"NLF1 link package" + encoded).hex() == code["info"]
+    number = b"NLF1 link number" + encoded
+    for _ in range(5_200):
+        number = hashlib.sha512(number + encoded).digest()
+    parts = [int.from_bytes(number[at : at + 5], "big") % 10**4 for at in (0, 5, 10)]
+    assert "".join(str(part).zfill(4) for part in parts) == code["number"]
+
+
+def test_a_link_package_is_six_vectors() -> None:
+    linking = read("linking")
+    package = linking["package"]
+    names = ("account_key", "device_list", "credential", "account_seed", "history_key")
+    fields = [linking["user"].encode(), *(bytes.fromhex(package[name]) for name in names)]
+    assert b"".join(map(vec, fields)).hex() == package["encoded"]

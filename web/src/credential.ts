@@ -24,10 +24,14 @@ const NO_PREVIOUS: Bytes = new Uint8Array(32);
 
 // --- device list ----------------------------------------------------------------------------------------------------
 
-/** One entry. `signatureKey`: the Ed25519 public key of the device's leaves, 32 bytes. */
+/**
+ * One entry. `signatureKey`: the Ed25519 public key of the device's leaves, 32 bytes. `maySign`: it holds the account key,
+ * so that it can sign lists; removing it replaces that key.
+ */
 export interface Device {
   readonly uri: DeviceUri;
   readonly signatureKey: Bytes;
+  readonly maySign: boolean;
 }
 
 interface ListContent {
@@ -36,14 +40,20 @@ interface ListContent {
   /** SHA-256 of the list before, zeros in version 1. */
   readonly previous: Bytes;
   readonly expiresAtMs: bigint;
+  /** Ed25519 public key whose private half its person has on paper, 32 bytes; empty for none. */
+  readonly recoveryKey: Bytes;
   /** In the order of their URIs. */
   readonly devices: readonly Device[];
 }
 
-/** The devices of `user`, as their account key says: one's own, or verified. */
+/**
+ * The devices of `user`, as their account key says: one's own, or verified. `formerKeys`: account keys that this one has
+ * replaced, not part of what is signed.
+ */
 export interface DeviceList extends ListContent {
   readonly user: UserUri;
   readonly accountKey: Bytes;
+  readonly formerKeys: readonly Bytes[];
 }
 
 /** A device list as it came: nothing in it is believed yet. `signature`: 64 bytes. */
@@ -52,10 +62,19 @@ export interface SignedDeviceList {
   readonly signature: Bytes;
 }
 
-/** What is signed: `u64 version ‖ previous ‖ u64 expires_at_ms ‖ V({V(device URI) ‖ V(signature key)}…)`. */
-export function encodeDeviceList(list: DeviceList): Bytes {
-  const entries = list.devices.flatMap((device) => [writeVector(utf8(device.uri)), writeVector(device.signatureKey)]);
-  return concat(u64(list.version), list.previous, u64(list.expiresAtMs), writeVector(concat(...entries)));
+/**
+ * What is signed.
+ *
+ * `u64 version ‖ previous ‖ u64 expires_at_ms ‖ V(recovery key) ‖ V({V(URI) ‖ V(signature key) ‖ u8 may_sign}…)`
+ */
+export function encodeDeviceList(list: ListContent): Bytes {
+  const entries = list.devices.flatMap((device) => [
+    writeVector(utf8(device.uri)),
+    writeVector(device.signatureKey),
+    Uint8Array.of(device.maySign ? 1 : 0),
+  ]);
+  const front = concat(u64(list.version), list.previous, u64(list.expiresAtMs));
+  return concat(front, writeVector(list.recoveryKey), writeVector(concat(...entries)));
 }
 
 /** SHA-256 of the encoded list, without its signature. */
@@ -63,25 +82,33 @@ export async function deviceListDigest(list: DeviceList): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', encodeDeviceList(list)));
 }
 
-/** Version 1, with the first device of `user`. */
+/** Version 1, with the first device of `user`, which may sign. */
 export function firstDeviceList(
   user: UserUri,
   accountKey: Bytes,
-  device: Device,
+  device: Omit<Device, 'maySign'>,
   expiresAtMs: TimestampMs,
 ): DeviceList {
-  return { user, accountKey, version: 1n, previous: NO_PREVIOUS, expiresAtMs: BigInt(expiresAtMs), devices: [device] };
+  return {
+    user,
+    accountKey,
+    formerKeys: [],
+    version: 1n,
+    previous: NO_PREVIOUS,
+    expiresAtMs: BigInt(expiresAtMs),
+    recoveryKey: new Uint8Array(),
+    devices: [{ ...device, maySign: true }],
+  };
 }
 
-/** The list that follows `list`. */
+/** The list that follows `list`, under the same account and recovery keys. */
 export async function nextDeviceList(
   list: DeviceList,
   devices: readonly Device[],
   expiresAtMs: TimestampMs,
 ): Promise<DeviceList> {
   return {
-    user: list.user,
-    accountKey: list.accountKey,
+    ...list,
     version: list.version + 1n,
     previous: await deviceListDigest(list),
     expiresAtMs: BigInt(expiresAtMs),
@@ -100,7 +127,7 @@ export function encodeSignedDeviceList(signed: SignedDeviceList): Bytes {
   return concat(writeVector(signed.content), writeVector(signed.signature));
 }
 
-/** Content and signature, apart. Throws `RemoteProtocolError` NL-101 to NL-104, NL-002, NL-301 to NL-303. */
+/** Content and signature, apart. Throws `RemoteProtocolError` NL-101 to NL-104, NL-002, NL-301 to NL-304. */
 export function decodeSignedDeviceList(data: Uint8Array): SignedDeviceList {
   const reader = new Reader(data);
   const signed = { content: reader.vector(), signature: reader.vector() };
@@ -125,7 +152,7 @@ export async function verifyDeviceList(
   known: DeviceList | null = null,
 ): Promise<DeviceList> {
   await verifyWithLabel(accountKey, DEVICE_LIST_LABEL, signed.content, signed.signature, 'NL-311');
-  const verified = { user, accountKey, ...readDeviceList(signed.content) };
+  const verified = { user, accountKey, formerKeys: known?.formerKeys ?? [], ...readDeviceList(signed.content) };
   if (verified.devices.some((device) => userOf(device.uri) !== user)) {
     throw new VerificationError('NL-312', 'lists a device of another user');
   }
@@ -155,10 +182,17 @@ function readDeviceList(content: Bytes): ListContent {
   const version = reader.u64();
   const previous = reader.take(NO_PREVIOUS.length);
   const expiresAtMs = reader.u64();
+  const recoveryKey = reader.vector();
   const entries = new Reader(reader.vector());
   reader.finish();
+  if (recoveryKey.length !== 0 && recoveryKey.length !== PUBLIC_KEY_BYTES) {
+    throw new RemoteProtocolError('NL-303', 'a key that is not 32 bytes');
+  }
   const devices: Device[] = [];
-  while (!entries.atEnd) devices.push({ uri: parseDeviceUri(entries.text()), signatureKey: readKey(entries) });
+  while (!entries.atEnd) {
+    const uri = parseDeviceUri(entries.text());
+    devices.push({ uri, signatureKey: readKey(entries), maySign: readFlag(entries) });
+  }
   const ascending = devices.slice(1).every((device, before) => (devices[before]?.uri ?? '') < device.uri);
   const keys = new Set(devices.map((device) => device.signatureKey.toString()));
   if (devices.length < 1 || devices.length > MAX_DEVICES || !ascending || keys.size !== devices.length) {
@@ -167,7 +201,13 @@ function readDeviceList(content: Bytes): ListContent {
   if (version === 0n || (version === 1n) !== equal(previous, NO_PREVIOUS)) {
     throw new RemoteProtocolError('NL-302', 'a version that does not go with the previous list');
   }
-  return { version, previous, expiresAtMs, devices };
+  return { version, previous, expiresAtMs, recoveryKey, devices };
+}
+
+function readFlag(reader: Reader): boolean {
+  const flag = reader.u8();
+  if (flag > 1) throw new RemoteProtocolError('NL-304', 'neither yes nor no');
+  return flag === 1;
 }
 
 function readKey(reader: Reader): Bytes {
@@ -192,11 +232,15 @@ export interface LeafCredential {
   readonly signature: Bytes;
 }
 
-/** A verified leaf: this device of this user, vouched for by this account key. */
+/**
+ * A verified leaf: this device of this user, vouched for by this account key. `listed`: it is on the newest device list;
+ * otherwise it was on an older one, and has to leave its groups.
+ */
 export interface Leaf {
   readonly user: UserUri;
   readonly device: DeviceUri;
   readonly accountKey: Bytes;
+  readonly listed: boolean;
 }
 
 /** `V(device URI) ‖ V(account key) ‖ u64 list_version ‖ V(signature)`. */
@@ -239,23 +283,25 @@ export async function leafCredential(list: DeviceList, device: DeviceUri, sign: 
 }
 
 /**
- * The leaf with this credential and signature key is a device on `list`.
+ * The leaf with this credential and signature key is, or was, a device of the user of `list`.
  *
- * Throws `RemoteProtocolError` as `decodeLeafCredential`; `VerificationError`: NL-321 another account key, NL-322 signed
- * under a newer list than this one (fetch that), NL-323 not on the list with this key, NL-324 signature.
+ * Throws `RemoteProtocolError` as `decodeLeafCredential`; `VerificationError`: NL-321 an account key that is not the
+ * list's nor one that it replaced, NL-322 signed under a newer list than this one (fetch that), NL-323 signed under this
+ * very list and not on it with this key, NL-324 signature.
  */
 export async function verifyLeaf(credential: Uint8Array, signatureKey: Bytes, list: DeviceList): Promise<Leaf> {
   const leaf = decodeLeafCredential(credential);
-  if (!equal(leaf.accountKey, list.accountKey)) {
+  if (![list.accountKey, ...list.formerKeys].some((key) => equal(leaf.accountKey, key))) {
     throw new VerificationError('NL-321', 'a leaf under another account key');
   }
   if (leaf.listVersion > list.version) throw new VerificationError('NL-322', 'a leaf under a newer device list');
-  if (!list.devices.some((entry) => entry.uri === leaf.device && equal(entry.signatureKey, signatureKey))) {
+  const listed = list.devices.some((entry) => entry.uri === leaf.device && equal(entry.signatureKey, signatureKey));
+  if (!listed && leaf.listVersion === list.version) {
     throw new VerificationError('NL-323', 'a leaf that is not on the device list');
   }
   const signed = leafContent(leaf.device, signatureKey, leaf.listVersion);
   await verifyWithLabel(leaf.accountKey, LEAF_LABEL, signed, leaf.signature, 'NL-324');
-  return { user: list.user, device: leaf.device, accountKey: leaf.accountKey };
+  return { user: list.user, device: leaf.device, accountKey: leaf.accountKey, listed };
 }
 
 // --- session --------------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ export const PROBLEM_NAMES = [
   'conflict',
   'wrong_epoch',
   'stale_device_list',
+  'removal_owed',
   'invalid_commit',
   'invalid_key_package',
   'no_key_package',

@@ -17,6 +17,7 @@ import { RemoteProtocolError, VerificationError } from '../src/errors.ts';
 import * as franking from '../src/franking.ts';
 import { readServerFrame } from '../src/frames.ts';
 import * as ids from '../src/ids.ts';
+import { decodeLinkPackage, readLinkCode } from '../src/linking.ts';
 import { snakeCase } from './frames.ts';
 import { fromHex, toHex } from './vectors.ts';
 
@@ -57,6 +58,8 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'ids.parse_hub_uri': (data) => ids.parseHubUri(latin1(data)),
     'ids.parse_room_uri': (data) => ids.parseRoomUri(latin1(data)),
     'ids.parse_user_uri': (data) => ids.parseUserUri(latin1(data)),
+    'linking.LinkCode.read': (data) => readLinkCode(latin1(data)),
+    'linking.LinkPackage.decode': decodeLinkPackage,
     'messages.read_server_frame': readServerFrame,
   };
 }

@@ -7,9 +7,19 @@ import { RUNNERS as conversation } from './vectors/conversation.ts';
 import { RUNNERS as frames } from './vectors/frames.ts';
 import { RUNNERS as franking } from './vectors/franking.ts';
 import { RUNNERS as identity } from './vectors/identity.ts';
+import { RUNNERS as linking } from './vectors/linking.ts';
 import { RUNNERS as roles } from './vectors/roles.ts';
 
-const RUNNERS = { ...attachment, ...content, ...conversation, ...frames, ...franking, ...identity, ...roles };
+const RUNNERS = {
+  ...attachment,
+  ...content,
+  ...conversation,
+  ...frames,
+  ...franking,
+  ...identity,
+  ...linking,
+  ...roles,
+};
 
 for (const [name, run] of Object.entries(RUNNERS)) describe(name, run);
 

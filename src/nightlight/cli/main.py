@@ -25,6 +25,7 @@ app = App(
 )
 _COMMANDS = {
     "register": "Make a new account, with this machine as its first device.",
+    "devices": "Your devices: list, link, accept, remove.",
     "contacts": "Whom you may write to: list, request, accept, decline, cancel, block, unblock.",
     "rooms": "Your conversations: list, create, add, remove.",
     "send": "Send a message.",

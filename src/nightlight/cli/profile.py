@@ -21,7 +21,7 @@ from cyclopts import Parameter
 
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person, written
-from nightlight.client.sdk import Client
+from nightlight.client.sdk import Client, NewDevice
 from nightlight.errors import RefusedError
 from nightlight.protocol.ids import UserUri
 
@@ -95,8 +95,23 @@ async def create_profile(home: Path, user: UserUri, server_url: str, key_file: P
     return client
 
 
+def new_device(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> NewDevice:
+    """A device of ``user`` that is to be linked, with its store in ``home``; ``keep_profile`` once it is."""
+    folder = _new_folder(home, user)
+    return NewDevice.at(server_url, user, folder / "store.db", store_key=_new_key(folder, key_file))
+
+
+def keep_profile(home: Path, user: UserUri, key_file: Path | None) -> None:
+    """The device that was linked is a profile of this machine."""
+    _write(_folder_of(home, user), key_file)
+
+
+def _folder_of(home: Path, user: UserUri) -> Path:
+    return home.expanduser().absolute() / written(user)
+
+
 def _new_folder(home: Path, user: UserUri) -> Path:
-    folder = home.expanduser().absolute() / written(user)
+    folder = _folder_of(home, user)
     if (folder / PROFILE).exists():
         raise InputError(f"{written(user)} is already registered in {home}")
     folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)

@@ -57,6 +57,7 @@ class Connection:
         self._chores: dict[str, asyncio.Task[None]] = {}
         self._due: set[str] = set()
         self._chores_at_ms = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stream: Stream | None = None
         self._reading: asyncio.Task[None] | None = None
         self._frames: list[ServerFrame] = []
@@ -77,6 +78,8 @@ class Connection:
     async def stop(self) -> None:
         """The loop has ended. Raises what ended it, if it ended by itself."""
         running, self._running = self._running, None
+        for timer in self._timers.values():
+            timer.cancel()
         chores = [*self._chores.values(), *([running] if running is not None else [])]
         for task in chores:
             task.cancel()
@@ -114,6 +117,12 @@ class Connection:
         self._due.add(what)
         if what not in self._chores:
             self._chores[what] = asyncio.create_task(self._work(what), name=what)
+
+    def _later(self, wait_s: float, what: str) -> None:
+        former = self._timers.pop(what, None)
+        if former is not None:
+            former.cancel()
+        self._timers[what] = asyncio.get_running_loop().call_later(wait_s, self.chore, what)
 
     # --- the loop
 
@@ -311,7 +320,7 @@ class Connection:
 
     def _do_chores(self) -> None:
         self._chores_at_ms = self._surroundings.monotonic_ms() + CHORES_EVERY_MS
-        for what in ("contacts", "key_packages", "everything_else"):
+        for what in ("contacts", "devices", "key_packages", "everything_else"):
             self.chore(what)
 
     async def _work(self, what: str) -> None:
@@ -320,7 +329,7 @@ class Connection:
             while what in self._due:
                 self._due.discard(what)
                 try:
-                    await self.housekeeping.do(what, self.device)
+                    again_s = await self.housekeeping.do(what, self.device)
                 except UnavailableError:
                     self._due.add(what)
                     await asyncio.sleep(wait_s)
@@ -328,6 +337,9 @@ class Connection:
                     await self._online.wait()
                 except NightlightError:
                     pass  # recorded where it was found
+                else:
+                    if again_s is not None:
+                        self._later(again_s, what)
                 self.wake()
         finally:
             del self._chores[what]

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from nightlight.client.author import check_lifetime
 from nightlight.client.events import (
     ConnectionChanged,
@@ -47,7 +49,17 @@ from nightlight.errors import LocalProtocolError, ProblemName, RefusedError
 from nightlight.mls.group import InvalidError
 from nightlight.protocol.content import MimiContent
 from nightlight.protocol.franking import FrankingAgent
-from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, provider_of, room_uri
+from nightlight.protocol.ids import (
+    DeviceUri,
+    MessageId,
+    RoomUri,
+    SubmissionId,
+    TimestampMs,
+    UserUri,
+    provider_of,
+    room_uri,
+    user_of,
+)
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
 from nightlight.protocol.roles import Role
 
@@ -61,6 +73,15 @@ class Ask:
     lookup: LookUp
     asked: Asked
     entries: dict[RoomUri, list[Entry]]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What a room needs: ``owed`` go, this person's ``missing`` devices come. ``rank``: how many do it before us."""
+
+    owed: list[DeviceUri]
+    missing: list[DeviceUri]
+    rank: int
 
 
 Errand = Connect | Disconnect | SendFrame | Refresh | Ask
@@ -83,7 +104,9 @@ class Device:
         self._store = store
         self._surroundings = surroundings
         self._inbox = Inbox(self.identity, store, self.groups, self.trust, surroundings)
-        self._outbox = Outbox(self.identity, store, self.groups, surroundings)
+        self._outbox = Outbox(self.identity, store, self.groups, self.trust, surroundings)
+        self._unremovable: set[RoomUri] = set()
+        """Rooms where the hub refused that a device goes which its user's list does not name."""
         for record in store.rooms():
             if record.standing is not Standing.CREATED:
                 self._open_room(record)
@@ -99,8 +122,8 @@ class Device:
                     todo.extendleft(reversed(self._build(room, submission_id)))
                 case Fail(room, submission_id, problem):
                     todo.extendleft(reversed(self._fail(room, submission_id, problem)))
-                case Submit(_, submission_id):
-                    self.errands.append(SendFrame(self._frame(submission_id)))
+                case Submit(room, submission_id):
+                    todo.extendleft(reversed(self._submit(room, submission_id)))
                 case TellState(state, reason):
                     self.events.append(ConnectionChanged(state, reason))
                 case TellFault(room, check):
@@ -159,9 +182,24 @@ class Device:
             self.events += changed_by(self._store.timeline, item.message_id)
         record = self._store.room(room)
         if item is not None and item.kind is ItemKind.COMMIT and record is not None:
+            if msgspec.msgpack.decode(item.content, type=Intent).drop:
+                self._unremovable.add(room)
             self.events.append(RoomChanged(room, record.members, joined=True))
         self.finished.append((submission_id, problem))
         return self.session.dropped(room, [submission_id])
+
+    def _submit(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
+        """The item is on its way; a message is not while a device is in the room that has to be removed first."""
+        frame = self._frame(submission_id)
+        owed = self._outbox.owed(room) if isinstance(frame, SubmitMessage) else []
+        if not owed:
+            self.errands.append(SendFrame(frame))
+            return []
+        if room in self._unremovable:
+            return self._fail(room, submission_id, ProblemName.REMOVAL_OWED)
+        with self.groups.transaction():
+            item = self._outbox.commit(room, Intent(drop=list(owed)), first=True)
+        return self.session.queue_first(room, Outgoing(item.submission_id, item.epoch))
 
     def _frame(self, submission_id: SubmissionId) -> ClientFrame:
         item = self._store.outbox_item(submission_id)
@@ -267,6 +305,25 @@ class Device:
     def room_refused(self, room: RoomUri) -> None:
         """The hub will not have the room: this device has left it."""
         self.run(self._became(self._inbox.abandon(room)))
+
+    def duty(self, room: RoomUri) -> Duty | None:
+        """What this person's devices, or any member's, have to do in ``room`` of their own accord."""
+        record = self._store.room(room)
+        listed = self.trust.device_list(self.identity.user)
+        if record is None or record.standing is not Standing.JOINED or listed is None or self._outbox.is_changing(room):
+            return None
+        owed, missing = self._outbox.owed(room), self._outbox.missing(room, listed)
+        if not owed and not missing:
+            return None
+        me = self.identity.user
+        ours = not owed or any(user_of(gone) == me for gone in owed)
+        rank = self._outbox.rank(room, of_user=me) if ours else 1 + self._outbox.rank(room)
+        return Duty(owed, missing, rank)
+
+    def rooms_of(self, which: DeviceUri) -> tuple[int, int]:
+        """In how many of this device's rooms the device ``which`` is, and how many those are."""
+        rooms = [record.room for record in self._store.rooms() if record.standing is Standing.JOINED]
+        return sum(self._outbox.has(room, which) for room in rooms), len(rooms)
 
     def change_room(self, room: RoomUri, intent: Intent) -> SubmissionId:
         """The intent to commit is durable at the end of the outbox."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nightlight.protocol.conversation import Reaction
-from nightlight.protocol.ids import MessageId, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import ContactState
 from nightlight.protocol.roles import Roles
 
@@ -65,6 +65,16 @@ class Message:
     """How long it stays once it is read; the sender's own, once the hub has it."""
     expires_at_ms: TimestampMs | None = None
     """When it goes; None for never, or when its time has not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDevice:
+    """One line in a list of this person's devices."""
+
+    device: DeviceUri
+    may_sign: bool
+    """Whether it may take others in and remove them."""
+    this: bool
 
 
 @dataclass(frozen=True, slots=True)

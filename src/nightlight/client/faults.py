@@ -21,6 +21,9 @@ POINTS: dict[str, str] = {
     "commit.before_store": "a commit is built, not yet durable",
     "commit.after_store": "a commit is durable, not yet submitted",
     "commit.after_accept": "the hub took a commit, its effect is not yet durable",
+    "link.after_store": "a device is being taken in, the server does not know",
+    "link.after_publish": "the server knows a device that is taken in, this one has not heard so",
+    "link.after_join": "a device is linked, and has no key packages at the server yet",
     "key_packages.after_store": "new key packages are durable, not yet published",
 }
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from nightlight.client.device import Device
+from nightlight.client.device_links import DeviceLinks
 from nightlight.client.events import ContactChanged
 from nightlight.client.hub import Hub
 from nightlight.client.identity import renewed
@@ -13,6 +14,7 @@ from nightlight.client.inbox import HUB
 from nightlight.client.key_packages import KeyPackages
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
+from nightlight.client.tending import Tending
 from nightlight.client.trust import LookUp
 from nightlight.errors import (
     LocalProtocolError,
@@ -25,7 +27,7 @@ from nightlight.errors import (
 from nightlight.mls.group import Disposition, MlsError, disposition, read_key_package
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankingAgent
-from nightlight.protocol.ids import HubUri, RoomUri, UserUri
+from nightlight.protocol.ids import DeviceUri, HubUri, RoomUri, UserUri
 from nightlight.protocol.messages import ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices
 
 DIRECTORY_DAY_MS = 86_400_000
@@ -44,18 +46,24 @@ class Housekeeping:
         self._one_at_a_time = asyncio.Lock()
         self._directory_read_ms: int | None = None
         self._asking_for_contacts = asyncio.Lock()
+        self.links = DeviceLinks(store, hub, self, surroundings)
+        self._tending = Tending(store, hub, self, surroundings)
         self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
             "contacts": self.refresh_contacts,
+            "devices": self._tending.own_devices,
             "key_packages": self.top_up_key_packages,
+            "rooms": self._tending.rooms,
             "everything_else": self._everything_else,
         }
 
-    async def do(self, what: str, device: Device) -> None:
-        """The chore named ``what`` is done; one that we do not know is none."""
+    async def do(self, what: str, device: Device) -> float | None:
+        """The chore named ``what`` is done; one that we do not know is none. In how many seconds it is due again."""
         chore = self._chores.get(what)
-        if chore is not None:
-            async with self._one_at_a_time:
-                await chore(device)
+        if chore is None:
+            return None
+        async with self._one_at_a_time:
+            again_s = await chore(device)
+        return again_s if isinstance(again_s, float) else None
 
     async def _everything_else(self, device: Device) -> None:
         with self._store.transaction():
@@ -86,6 +94,10 @@ class Housekeeping:
     async def learn_devices(self, device: Device, user: UserUri) -> DeviceList:
         """The newest device list of ``user`` is pinned. Raises ``VerificationError``, having recorded the fault."""
         return self._pin(device, user, await self._hub.device_list(user))
+
+    async def finish_linking(self, device: Device) -> None:
+        """As ``DeviceLinks.finish``."""
+        await self.links.finish(device)
 
     def _pin(self, device: Device, user: UserUri, devices: UserDevices) -> DeviceList:
         try:
@@ -161,14 +173,16 @@ class Housekeeping:
             return False
         return True
 
-    async def claim(self, device: Device, users: Sequence[UserUri]) -> list[bytes]:
-        """A key package of each device of ``users``, each of them checked.
+    async def claim(
+        self, device: Device, users: Sequence[UserUri], devices: Sequence[DeviceUri] | None = None
+    ) -> list[bytes]:
+        """A key package of each device of ``users`` that has any, or of ``devices`` alone, each of them checked.
 
         Raises ``VerificationError`` as ``learn_devices``, and NL-532, having recorded the fault.
         """
         packages: list[bytes] = []
         for user in users:
-            claimed = await self._hub.claim_key_packages(user)
+            claimed = await self._hub.claim_key_packages(user, None if devices is None else list(devices))
             listed = self._pin(device, user, claimed.devices)
             try:
                 self._check_claimed(device, claimed, listed)
@@ -185,5 +199,6 @@ class Housekeeping:
     def _check_claimed(self, device: Device, claimed: ClaimedKeyPackages, listed: DeviceList) -> None:
         packages = [read_key_package(message) for message in claimed.key_packages]
         leaves = [device.trust.check_leaf(package) for package in packages]
-        if sorted(leaf.device for leaf in leaves) != [entry.uri for entry in listed.devices]:
-            raise VerificationError("NL-532", "not one key package for each device on the list")
+        claimed_for = {leaf.device for leaf in leaves if leaf.listed and leaf.user == listed.user}
+        if len(claimed_for) != len(packages):
+            raise VerificationError("NL-532", "a key package that is of no device on the list, or of one again")

@@ -19,6 +19,7 @@ from nightlight.protocol.messages import (
     Contact,
     ContactAction,
     ContactTarget,
+    DeviceLink,
     DeviceListUpdate,
     Directory,
     Hello,
@@ -72,9 +73,9 @@ class Hub:
         """The hub's name and franking keys."""
         return await self._transport.call("GET", "/v1/directory", Directory)
 
-    async def publish_device_list(self, device_list: bytes) -> UserDevices:
-        """``device_list`` is this user's newest."""
-        return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list))
+    async def publish_device_list(self, device_list: bytes, link: DeviceLink | None = None) -> UserDevices:
+        """``device_list`` is this user's newest, and the device that it links may fetch its package."""
+        return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list, link))
 
     async def device_list(self, user: UserUri) -> UserDevices:
         """The newest device list of ``user``, a contact or somebody in a room with us."""
@@ -88,9 +89,9 @@ class Hub:
         """They can be claimed."""
         return await self._call("POST", "/v1/key-packages", KeyPackageCount, upload)
 
-    async def claim_key_packages(self, user: UserUri) -> ClaimedKeyPackages:
-        """One for each device of ``user``."""
-        return await self._call("POST", "/v1/key-packages/claim", ClaimedKeyPackages, KeyPackageClaim(user))
+    async def claim_key_packages(self, user: UserUri, devices: list[str] | None = None) -> ClaimedKeyPackages:
+        """One for each device of ``user`` that has any, or of ``devices`` alone."""
+        return await self._call("POST", "/v1/key-packages/claim", ClaimedKeyPackages, KeyPackageClaim(user, devices))
 
     async def contacts(self) -> list[Contact]:
         """Everyone this user has a relation with."""
@@ -103,6 +104,10 @@ class Hub:
     async def create_room(self, room: RoomUri, group_info: bytes) -> Room:
         """The hub knows the room; a repeat changes nothing."""
         return await self._call("POST", "/v1/rooms", Room, RoomCreation(room, group_info))
+
+    async def rooms(self) -> list[Room]:
+        """What the hub knows of the rooms that this device is in."""
+        return await self._call("GET", "/v1/rooms", list[Room])
 
     async def room(self, room: RoomUri) -> Room:
         """What the hub knows of a room that this device is in."""

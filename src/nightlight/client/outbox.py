@@ -13,11 +13,12 @@ from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.timeline import Placed
+from nightlight.client.trust import Trust
 from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, VerificationError
 from nightlight.mls.group import read_key_package
 from nightlight.protocol import content, conversation
 from nightlight.protocol.content import SALT_BYTES, MimiContent
-from nightlight.protocol.credential import LeafCredential
+from nightlight.protocol.credential import DeviceList, LeafCredential
 from nightlight.protocol.franking import franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
 from nightlight.protocol.roles import Role, Roles, Step, encode_roles, follow, leavers, participants
@@ -36,11 +37,15 @@ def submission_id(now_ms: TimestampMs, random: bytes) -> SubmissionId:
 class Outbox:
     """One device's way out."""
 
-    def __init__(self, identity: Identity, store: Store, groups: Groups, surroundings: Surroundings) -> None:
+    def __init__(
+        self, identity: Identity, store: Store, groups: Groups, trust: Trust, surroundings: Surroundings
+    ) -> None:
         """The outbox in ``store``."""
         self._identity = identity
         self._store = store
         self._groups = groups
+        self._trust = trust
+        self._owed: dict[RoomUri, tuple[tuple[int, int], list[DeviceUri]]] = {}
         self._clock = surroundings.clock
         self._random = surroundings.random
 
@@ -72,14 +77,51 @@ class Outbox:
                 self._store.settle_receipt(room, message_id)
             return self._enqueue(room, ItemKind.STATUS, content.encode(report), None)
 
-    def commit(self, room: RoomUri, intent: Intent) -> OutboxItem:
-        """``intent`` is at the end of the outbox. Inside a transaction. Raises ``RefusedError`` ``not_found``."""
+    def commit(self, room: RoomUri, intent: Intent, *, first: bool = False) -> OutboxItem:
+        """``intent`` is at the end, or beginning, of the outbox. Inside a transaction.
+
+        Raises ``RefusedError`` ``not_found``.
+        """
         record = self._store.room(room)
         if record is None or not record.is_open:
             raise RefusedError(ProblemName.NOT_FOUND)
         item = OutboxItem(self._new_id(), room, ItemKind.COMMIT, msgspec.msgpack.encode(intent))
-        self._store.enqueue(item)
+        self._store.enqueue(item, first=first)
         return item
+
+    def owed(self, room: RoomUri) -> list[DeviceUri]:
+        """Other devices in ``room`` that their users' newest lists do not name: they go before anything is said."""
+        group = self._groups.get(room)
+        now = (group.epoch, self._trust.generation)
+        known = self._owed.get(room)
+        if known is None or known[0] != now:
+            leaves = [self._trust.check_leaf(leaf) for leaf in group.members]
+            gone = [leaf.device for leaf in leaves if not leaf.listed and leaf.device != self._identity.device]
+            known = self._owed[room] = (now, gone)
+        return known[1]
+
+    def missing(self, room: RoomUri, listed: DeviceList) -> list[DeviceUri]:
+        """This person's devices that are on ``listed``, their newest list, and not in ``room``."""
+        return [device.uri for device in listed.devices if not self.has(room, device.uri)]
+
+    def has(self, room: RoomUri, which: DeviceUri) -> bool:
+        """Whether ``which`` is in ``room``."""
+        members = self._groups.get(room).members
+        return any(LeafCredential.decode(leaf.credential).device == which for leaf in members)
+
+    def rank(self, room: RoomUri, *, of_user: UserUri | None = None) -> int:
+        """How many leaves on newest lists come before this device's in ``room``; of ``of_user`` alone if named."""
+        rank = 0
+        for leaf in self._groups.get(room).members:
+            checked = self._trust.check_leaf(leaf)
+            if checked.device == self._identity.device:
+                break
+            rank += checked.listed and of_user in {None, checked.user}
+        return rank
+
+    def is_changing(self, room: RoomUri) -> bool:
+        """Whether a commit waits in the outbox."""
+        return any(item.kind is ItemKind.COMMIT for item in self._store.outbox(room))
 
     def build(self, wanted: SubmissionId) -> OutboxItem | None:
         """The item is built for its group's epoch and durable; None when it is gone, with nothing left to do in it.
@@ -145,6 +187,7 @@ class Outbox:
         intent = msgspec.msgpack.decode(item.content, type=Intent)
         present = {LeafCredential.decode(leaf.credential).device: leaf.index for leaf in group.members}
         owed = leavers(record.roles, present)
+        revoked = [device for device in present if device in {*intent.drop, *self.owed(item.room)}]
         add = {
             device: package
             for package in intent.add
@@ -154,12 +197,12 @@ class Outbox:
         give = {
             UserUri(user): role for user, role in intent.give.items() if not _has(record.roles, UserUri(user), role)
         }
-        if intent != Intent() and not (add or wanted or give):
+        if intent != Intent() and not (add or wanted or give or (intent.drop and revoked)):
             return None
-        remove = [*wanted, *(device for device in owed if device not in wanted)]
+        remove = list(dict.fromkeys([*wanted, *owed, *revoked]))
         me = self._identity.user
         try:
-            follow(record.roles, Step(me, frozenset(present), tuple(add), tuple(remove), frozenset(), give))
+            follow(record.roles, Step(me, frozenset(present), tuple(add), tuple(remove), frozenset(revoked), give))
         except VerificationError:
             raise RefusedError(ProblemName.NOT_ALLOWED) from None
         staged = group.commit(

@@ -31,7 +31,10 @@ class ItemKind(StrEnum):
 
 
 class Identity(Struct, frozen=True):
-    """One device of one person. Seeds are of Ed25519 keys, 32 bytes. ``registered``: the server has the account."""
+    """One device of one person. Seeds are of Ed25519 keys, 32 bytes; a device that may not sign has no account seed.
+
+    ``registered``: the server has the account.
+    """
 
     server_url: str
     user: UserUri
@@ -44,12 +47,36 @@ class Identity(Struct, frozen=True):
 class Intent(Struct, frozen=True):
     """What a commit is for, so that it can be built again after another commit won.
 
-    ``add``: key packages; ``remove``: users; ``give``: roles. All empty: fresh keys for this device's leaf.
+    ``add``: key packages; ``remove``: users; ``drop``: devices; ``give``: roles. All empty: fresh keys for this
+    device's leaf.
     """
 
     add: list[bytes] = []
     remove: list[str] = []
+    drop: list[str] = []
     give: dict[UserUri, Role] = {}
+
+
+class PendingLink(Struct, frozen=True):
+    """A device that shows its link code. ``sealing_seed``: X25519 private key; ``session_seed``: Ed25519; 32 bytes."""
+
+    server_url: str
+    user: UserUri
+    code: str
+    sealing_seed: bytes
+    session_seed: bytes
+
+
+class LinkingDevice(Struct, frozen=True):
+    """A device being taken in: durable before the server is told, so that it is told the same again.
+
+    ``code``: what it shows; ``device_list``: signed; ``package``: sealed for it.
+    """
+
+    code: str
+    may_sign: bool
+    device_list: bytes
+    package: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,13 @@ from nightlight.client.events import (
     MessageShown,
     MessageState,
     MessageStateChanged,
+    OwnDevice,
     RoomChanged,
     RoomSummary,
 )
 from nightlight.client.hub import Hub
 from nightlight.client.identity import new_store, registration
+from nightlight.client.new_device import NewDevice
 from nightlight.client.records import Evidence, Intent, RoomRecord, Standing
 from nightlight.client.store import Store, StoreError
 from nightlight.client.surroundings import Surroundings
@@ -39,6 +41,7 @@ from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
+from nightlight.protocol.linking import LinkCode
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
 from nightlight.protocol.roles import Role
 from nightlight.protocol.safety_number import safety_number
@@ -56,6 +59,8 @@ __all__ = [
     "MessageShown",
     "MessageState",
     "MessageStateChanged",
+    "NewDevice",
+    "OwnDevice",
     "Reaction",
     "Role",
     "RoomChanged",
@@ -131,11 +136,49 @@ class Client:
         listed = device.trust.device_list(self.user)
         if listed is None:
             raise LocalProtocolError("a device without its own device list")
-        await self._hub.register(registration(device.identity, listed))
+        if not device.identity.registered:
+            await self._hub.register(registration(device.identity, listed))
         await self._housekeeping.refresh_directory(device)
         await self._housekeeping.publish_key_packages(device, KeyPackageCount(0, has_last_resort=False))
         with self._store.transaction():
             self._store.put_identity(msgspec.structs.replace(device.identity, registered=True))
+
+    # --- this person's devices
+
+    @staticmethod
+    async def link(new: NewDevice) -> Client:
+        """The device that ``new`` has shown a code for, once another of its person has taken it in.
+
+        Raises as ``NewDevice.taken_in``.
+        """
+        await new.taken_in()
+        client = Client(new.store, new.transport, new.surroundings)
+        await client.publish()
+        return client
+
+    def devices(self) -> list[OwnDevice]:
+        """This person's devices, as last heard."""
+        listed = self._connection.device.trust.device_list(self.user)
+        devices = () if listed is None else listed.devices
+        return [OwnDevice(entry.uri, entry.may_sign, entry.uri == self.device) for entry in devices]
+
+    async def accept_device(self, code: LinkCode, *, may_sign: bool = False) -> DeviceUri:
+        """The device that shows ``code`` is one of this person's; each of their rooms follows by itself.
+
+        Raises as ``DeviceLinks.accept``.
+        """
+        linked = await self._housekeeping.links.accept(self._connection.device, code, may_sign=may_sign)
+        self._connection.chore("devices")
+        return linked
+
+    async def remove_device(self, which: DeviceUri) -> None:
+        """The device is signed out; it leaves each room by itself. Raises as ``DeviceLinks.remove``."""
+        await self._housekeeping.links.remove(self._connection.device, which)
+        self._connection.chore("devices")
+
+    def rooms_of(self, which: DeviceUri) -> tuple[int, int]:
+        """In how many of this device's rooms the device ``which`` is, and how many those are."""
+        return self._connection.device.rooms_of(which)
 
     # --- the connection
 

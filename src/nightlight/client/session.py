@@ -40,7 +40,15 @@ STALL_MS = 5_000
 MAX_AHEAD = 512
 """Entries of one room that wait for an earlier one."""
 
-_TEMPORARY = frozenset({ProblemName.TOO_MANY, ProblemName.UNAVAILABLE, ProblemName.INTERNAL, ProblemName.WRONG_EPOCH})
+_TEMPORARY = frozenset(
+    {
+        ProblemName.TOO_MANY,
+        ProblemName.UNAVAILABLE,
+        ProblemName.INTERNAL,
+        ProblemName.WRONG_EPOCH,
+        ProblemName.REMOVAL_OWED,
+    }
+)
 
 
 class Signal(StrEnum):
@@ -139,7 +147,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Read again what HTTP tells: ``contacts`` or ``key_packages``."""
+    """Read again what HTTP tells: ``contacts``, ``devices``, ``key_packages`` or ``rooms``."""
 
     what: str
 
@@ -218,6 +226,13 @@ class Session:
         """The outbox of ``room`` ends with ``item``."""
         state = self._rooms[room]
         state.queue.append(item)
+        return self._next(room, state)
+
+    def queue_first(self, room: RoomUri, item: Outgoing) -> list[Effect]:
+        """The outbox of ``room`` begins with ``item``; what is under way there is submitted again after it."""
+        state = self._rooms[room]
+        state.queue.appendleft(item)
+        state.flying, state.retry_at_ms, state.refusals = False, None, 0
         return self._next(room, state)
 
     def built(self, room: RoomUri, item: Outgoing) -> list[Effect]:
@@ -413,6 +428,8 @@ class Session:
                 state.flying, state.stalled_at_ms = False, None
                 if frame.problem not in _TEMPORARY:
                     return [Fail(room, state.queue[0].submission_id, frame.problem)]
+                if frame.problem is ProblemName.REMOVAL_OWED:  # a commit has to remove what we did not know of
+                    state.queue[0] = Outgoing(state.queue[0].submission_id, None)
                 if frame.problem is ProblemName.WRONG_EPOCH:
                     state.wanted_epoch = frame.epoch or 0
                     if state.queue[0].epoch != state.epoch or state.wanted_epoch > state.epoch:
@@ -420,7 +437,7 @@ class Session:
                 wait_ms = min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << min(state.refusals, 16))
                 state.refusals += 1
                 state.retry_at_ms = now_ms + (frame.retry_after_ms or wait_ms)
-                return []
+                return [Refresh("rooms")] if frame.problem is ProblemName.REMOVAL_OWED else []
         return []
 
     def _drop(self, room: RoomUri, state: _Room, gone: set[SubmissionId]) -> list[Effect]:

@@ -166,6 +166,10 @@ class Store:
         row = self._row("SELECT value FROM meta WHERE name = ?", (name,))
         return row[0] if row else None
 
+    def delete_value(self, name: str) -> None:
+        """Nothing is under ``name``."""
+        self._write("DELETE FROM meta WHERE name = ?", (name,))
+
     def put_identity(self, identity: Identity) -> None:
         """This store is of this device."""
         self.put("identity", msgspec.msgpack.encode(identity))
@@ -264,11 +268,13 @@ class Store:
 
     # --- outbox
 
-    def enqueue(self, item: OutboxItem) -> None:
-        """The outbox of the item's room ends with it."""
+    def enqueue(self, item: OutboxItem, *, first: bool = False) -> None:
+        """The outbox of the item's room ends, or begins, with it."""
+        front = self._row("SELECT MIN(position) - 1 FROM outbox") if first else None
         self._write(
-            "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                None if front is None else front[0],
                 item.submission_id,
                 item.room,
                 item.kind.value,

@@ -65,6 +65,8 @@ class Trust:
         self._lists: dict[UserUri, DeviceList | None] = {}
         self._leaves: dict[tuple[bytes, bytes], Leaf] = {}
         self._directory: Directory | None = None
+        self.generation = 0
+        """Changes with every list that is pinned."""
 
     def device_list(self, user: UserUri) -> DeviceList | None:
         """The newest device list known of ``user``."""
@@ -102,6 +104,7 @@ class Trust:
         with self._store.transaction():
             self._store.put_pin(newest)
         self._lists[newest.user] = newest
+        self.generation += 1
         self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.user != newest.user}
 
     def learn_directory(self, directory: Directory) -> None:

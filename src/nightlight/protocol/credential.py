@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from nightlight.errors import LocalProtocolError, RemoteProtocolError, VerificationError
 from nightlight.protocol.codec import Reader, u64, write_vector
@@ -34,10 +34,14 @@ NO_PREVIOUS = bytes(_HASH_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One entry. ``signature_key``: the Ed25519 public key of the device's leaves, 32 bytes."""
+    """One entry. ``signature_key``: the Ed25519 public key of the device's leaves, 32 bytes.
+
+    ``may_sign``: it holds the account key, so that it can sign lists; removing it replaces that key.
+    """
 
     uri: DeviceUri
     signature_key: bytes
+    may_sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class DeviceList:
     """The devices of ``user``, as their account key says: one's own, or verified.
 
     ``previous``: SHA-256 of the list before, zeros in version 1. Devices are in the order of their URIs.
+    ``recovery_key``: Ed25519 public key whose private half its person has on paper, 32 bytes; empty for none.
+    ``former_keys``: account keys that this one has replaced, not part of what is signed.
     """
 
     user: UserUri
@@ -53,25 +59,37 @@ class DeviceList:
     previous: bytes
     expires_at_ms: TimestampMs
     devices: tuple[Device, ...]
+    recovery_key: bytes = b""
+    former_keys: tuple[bytes, ...] = field(default=(), compare=False)
 
     def encode(self) -> bytes:
-        """What is signed: ``u64 version ‖ previous ‖ u64 expires_at_ms ‖ V({V(device URI) ‖ V(signature key)}…)``."""
-        entries = b"".join(write_vector(d.uri.encode()) + write_vector(d.signature_key) for d in self.devices)
-        return u64(self.version) + self.previous + u64(self.expires_at_ms) + write_vector(entries)
+        """What is signed.
+
+        ``u64 version ‖ previous ‖ u64 expires_at_ms ‖ V(recovery key) ‖ V({V(URI) ‖ V(signature key) ‖ u8 may_sign}…)``
+        """
+        entries = b"".join(
+            write_vector(device.uri.encode()) + write_vector(device.signature_key) + bytes([device.may_sign])
+            for device in self.devices
+        )
+        front = u64(self.version) + self.previous + u64(self.expires_at_ms)
+        return front + write_vector(self.recovery_key) + write_vector(entries)
+
+    def device(self, uri: DeviceUri) -> Device | None:
+        """The entry of the device ``uri``."""
+        return next((device for device in self.devices if device.uri == uri), None)
 
     def digest(self) -> bytes:
         """SHA-256 of the encoded list, without its signature."""
         return hashlib.sha256(self.encode()).digest()
 
     def next(self, devices: Sequence[Device], expires_at_ms: TimestampMs) -> DeviceList:
-        """The list that follows this one."""
-        return DeviceList(
-            self.user,
-            self.account_key,
-            self.version + 1,
-            self.digest(),
-            expires_at_ms,
-            tuple(sorted(devices, key=lambda device: device.uri)),
+        """The list that follows this one, under the same account and recovery keys."""
+        return replace(
+            self,
+            version=self.version + 1,
+            previous=self.digest(),
+            expires_at_ms=expires_at_ms,
+            devices=tuple(sorted(devices, key=lambda device: device.uri)),
         )
 
     def sign(self, sign: Sign) -> SignedDeviceList:
@@ -81,8 +99,8 @@ class DeviceList:
 
 
 def first_device_list(user: UserUri, account_key: bytes, device: Device, expires_at_ms: TimestampMs) -> DeviceList:
-    """Version 1, with the first device of ``user``."""
-    return DeviceList(user, account_key, 1, NO_PREVIOUS, expires_at_ms, (device,))
+    """Version 1, with the first device of ``user``, which may sign."""
+    return DeviceList(user, account_key, 1, NO_PREVIOUS, expires_at_ms, (replace(device, may_sign=True),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +116,36 @@ class SignedDeviceList:
 
     @staticmethod
     def decode(data: bytes) -> SignedDeviceList:
-        """Content and signature, apart. Raises ``RemoteProtocolError`` NL-101 to NL-104, NL-002, NL-301, NL-302."""
+        """Content and signature, apart. Raises ``RemoteProtocolError`` NL-101 to NL-104, NL-002, NL-301 to NL-304."""
         reader = Reader(data)
         signed = SignedDeviceList(reader.vector(), reader.vector())
         reader.finish()
         if len(signed.signature) != SIGNATURE_BYTES:
             raise RemoteProtocolError("NL-301", "a signature that is not 64 bytes")
-        _read_device_list(signed.content)
+        _read_device_list(signed.content, UserUri(""), b"")
         return signed
 
     def verify(
-        self, user: UserUri, account_key: bytes, now_ms: TimestampMs, *, known: DeviceList | None = None
+        self, user: UserUri, account_key: bytes, now_ms: TimestampMs | None, *, known: DeviceList | None = None
     ) -> DeviceList:
         """The list, now that ``account_key`` stands for it and it may follow ``known``, the newest one seen before.
+
+        ``now_ms`` is None for a list of the past, which may have expired.
 
         Raises ``VerificationError``: NL-311 signature, NL-312 a device of another user, NL-313 expired or lasting more
         than 30 days, NL-314 another account key than before, NL-315 an older version, NL-316 not the successor of
         ``known`` though numbered so.
         """
         verify_with_label(account_key, DEVICE_LIST_LABEL, self.content, self.signature, check="NL-311")
-        version, previous, expires_at_ms, devices = _read_device_list(self.content)
-        verified = DeviceList(user, account_key, version, previous, expires_at_ms, devices)
-        if any(user_of(device.uri) != user for device in devices):
+        verified = _read_device_list(self.content, user, account_key)
+        if any(user_of(device.uri) != user for device in verified.devices):
             raise VerificationError("NL-312", "lists a device of another user")
-        if not now_ms < expires_at_ms <= now_ms + MAX_LIFETIME_MS + CLOCK_SKEW_MS:
+        if now_ms is not None and not now_ms < verified.expires_at_ms <= now_ms + MAX_LIFETIME_MS + CLOCK_SKEW_MS:
             raise VerificationError("NL-313", "expired, or lasts too long")
-        if known is not None:
-            _check_follows(verified, known)
-        return verified
+        if known is None:
+            return verified
+        _check_follows(verified, known)
+        return replace(verified, former_keys=known.former_keys)
 
 
 def _check_follows(later: DeviceList, known: DeviceList) -> None:
@@ -139,21 +159,31 @@ def _check_follows(later: DeviceList, known: DeviceList) -> None:
         raise VerificationError("NL-316", "does not follow the list we know")
 
 
-def _read_device_list(content: bytes) -> tuple[int, bytes, TimestampMs, tuple[Device, ...]]:
+def _read_device_list(content: bytes, user: UserUri, account_key: bytes) -> DeviceList:
     reader = Reader(content)
-    version, previous, expires_at_ms, entries = reader.u64(), reader.take(_HASH_BYTES), reader.u64(), reader.vector()
+    version, previous, expires_at_ms = reader.u64(), reader.take(_HASH_BYTES), reader.u64()
+    recovery_key, entries = reader.vector(), reader.vector()
     reader.finish()
+    if recovery_key and len(recovery_key) != PUBLIC_KEY_BYTES:
+        raise RemoteProtocolError("NL-303", "a key that is not 32 bytes")
     devices: list[Device] = []
     reader = Reader(entries)
     while not reader.at_end:
-        devices.append(Device(parse_device_uri(reader.text()), _read_key(reader)))
+        devices.append(Device(parse_device_uri(reader.text()), _read_key(reader), _read_flag(reader)))
     uris = [device.uri for device in devices]
     keys = {device.signature_key for device in devices}
     if not 1 <= len(uris) <= MAX_DEVICES or uris != sorted(set(uris)) or len(keys) != len(uris):
         raise RemoteProtocolError("NL-302", "devices that are none, too many, out of order or double")
     if version == 0 or (version == 1) != (previous == NO_PREVIOUS):
         raise RemoteProtocolError("NL-302", "a version that does not go with the previous list")
-    return version, previous, TimestampMs(expires_at_ms), tuple(devices)
+    return DeviceList(user, account_key, version, previous, TimestampMs(expires_at_ms), tuple(devices), recovery_key)
+
+
+def _read_flag(reader: Reader) -> bool:
+    flag = reader.u8()
+    if flag > 1:
+        raise RemoteProtocolError("NL-304", "neither yes nor no")
+    return flag == 1
 
 
 def _read_key(reader: Reader) -> bytes:
@@ -197,11 +227,15 @@ class LeafCredential:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A verified leaf: this device of this user, vouched for by this account key."""
+    """A verified leaf: this device of this user, vouched for by this account key.
+
+    ``listed``: it is on the newest device list; otherwise it was on an older one, and has to leave its groups.
+    """
 
     user: UserUri
     device: DeviceUri
     account_key: bytes
+    listed: bool
 
 
 def leaf_content(device: DeviceUri, signature_key: bytes, list_version: int) -> bytes:
@@ -224,21 +258,24 @@ def leaf_credential(device_list: DeviceList, device: DeviceUri, sign: Sign) -> L
 
 
 def verify_leaf(credential: bytes, signature_key: bytes, device_list: DeviceList) -> Leaf:
-    """The leaf with this credential and signature key is a device on ``device_list``.
+    """The leaf with this credential and signature key is, or was, a device of the user of ``device_list``.
 
-    Raises ``RemoteProtocolError`` as ``LeafCredential.decode``; ``VerificationError``: NL-321 another account key,
-    NL-322 signed under a newer list than this one (fetch that), NL-323 not on the list with this key, NL-324 signature.
+    Raises ``RemoteProtocolError`` as ``LeafCredential.decode``; ``VerificationError``: NL-321 an account key that is
+    not the list's nor one that it replaced, NL-322 signed under a newer list than this one (fetch that), NL-323 signed
+    under this very list and not on it with this key, NL-324 signature.
     """
     leaf = LeafCredential.decode(credential)
-    if leaf.account_key != device_list.account_key:
+    if leaf.account_key not in (device_list.account_key, *device_list.former_keys):
         raise VerificationError("NL-321", "a leaf under another account key")
     if leaf.list_version > device_list.version:
         raise VerificationError("NL-322", "a leaf under a newer device list")
-    if Device(leaf.device, signature_key) not in device_list.devices:
+    entry = device_list.device(leaf.device)
+    listed = entry is not None and entry.signature_key == signature_key
+    if not listed and leaf.list_version == device_list.version:
         raise VerificationError("NL-323", "a leaf that is not on the device list")
     signed = leaf_content(leaf.device, signature_key, leaf.list_version)
     verify_with_label(leaf.account_key, LEAF_LABEL, signed, leaf.signature, check="NL-324")
-    return Leaf(device_list.user, leaf.device, leaf.account_key)
+    return Leaf(device_list.user, leaf.device, leaf.account_key, listed)
 
 
 # --- session ----------------------------------------------------------------------------------------------

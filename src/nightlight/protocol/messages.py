@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from nightlight.errors import ProblemName, RemoteProtocolError
+from nightlight.protocol.credential import MAX_DEVICES
+from nightlight.protocol.linking import PACKAGE_BYTES_MAX
 
 Uri = Annotated[str, Meta(max_length=255)]
 Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -131,7 +133,7 @@ class Removed(Struct, frozen=True, array_like=True, tag="removed"):
 
 
 class Wake(Struct, frozen=True, array_like=True, tag="wake"):
-    """Something that HTTP tells has changed: ``contacts`` or ``key_packages``."""
+    """Something that HTTP tells has changed: ``contacts``, ``devices``, ``key_packages`` or ``rooms``."""
 
     what: str
 
@@ -212,10 +214,30 @@ class Session(Struct, frozen=True):
     expires_at_ms: U64
 
 
+class DeviceLink(Struct, frozen=True, forbid_unknown_fields=True):
+    """A device that its user takes in with the list that names it first.
+
+    ``session_key``: Ed25519 public key, for signing in only. ``package``: what the device fetches at ``mailbox``,
+    sealed for it alone (``protocol.linking``).
+    """
+
+    device: Uri
+    session_key: Key32
+    mailbox: Key32
+    package: Annotated[bytes, Meta(max_length=PACKAGE_BYTES_MAX)]
+
+
 class DeviceListUpdate(Struct, frozen=True, forbid_unknown_fields=True):
-    """PUT /v1/device-list: the caller's next device list."""
+    """PUT /v1/device-list: the caller's next device list, and the device that it links."""
 
     device_list: bytes
+    link: DeviceLink | None = None
+
+
+class Mailbox(Struct, frozen=True):
+    """GET /v1/link?mailbox=…: what an old device has left there, sealed. Public: who asks knows the link code."""
+
+    package: bytes
 
 
 class UserDevices(Struct, frozen=True):
@@ -241,9 +263,10 @@ class KeyPackageCount(Struct, frozen=True):
 
 
 class KeyPackageClaim(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /v1/key-packages/claim: one for each device of ``user``, a contact."""
+    """POST /v1/key-packages/claim: one for each device of ``user``, a contact or oneself; or for ``devices`` alone."""
 
     user: Uri
+    devices: Annotated[list[Uri], Meta(max_length=MAX_DEVICES)] | None = None
 
 
 class ClaimedKeyPackages(Struct, frozen=True):
@@ -301,10 +324,11 @@ class RoomCreation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoomMember(Struct, frozen=True):
-    """A device in a room."""
+    """A device in a room. ``revoked``: its user's device list no longer names it, and somebody has to remove it."""
 
     device: Uri
     joined_seq: U64
+    revoked: bool = False
 
 
 class RoomParticipant(Struct, frozen=True):

@@ -152,7 +152,7 @@ def compose(
         challenge_key=random(_KEY_BYTES),
     )
     directory = DirectoryService(
-        store, connections, clock, hub, providers, franking_key.public_key, settings.key_packages_max
+        store, connections, rooms, clock, hub, providers, franking_key.public_key, settings.key_packages_max
     )
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
     room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max)

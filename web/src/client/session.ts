@@ -27,7 +27,13 @@ const STALL_MS = 5_000;
 /** Entries of one room that wait for an earlier one. */
 const MAX_AHEAD = 512;
 
-const TEMPORARY: ReadonlySet<ProblemName> = new Set(['too_many', 'unavailable', 'internal', 'wrong_epoch']);
+const TEMPORARY: ReadonlySet<ProblemName> = new Set([
+  'too_many',
+  'unavailable',
+  'internal',
+  'wrong_epoch',
+  'removal_owed',
+]);
 
 type Signal = 'start' | 'ready' | 'caught_up' | 'lost' | 'timer' | 'stop';
 
@@ -410,6 +416,11 @@ export class Session {
       const waitMs = frame.retryAfterMs ?? 0;
       state.retryAtMs = nowMs + (waitMs > 0 ? waitMs : backoffMs(state.refusals));
       state.refusals += 1;
+      if (frame.problem === 'removal_owed') {
+        // A commit has to remove what we did not know of.
+        state.queue[0] = { ...first, epoch: null };
+        return [{ effect: 'refresh', what: 'rooms' }];
+      }
       return [];
     }
     return [];

@@ -33,7 +33,8 @@ export const RUNNERS: Runners = {
       account_key: string;
       device_lists: {
         version: number;
-        devices: { uri: DeviceUri; signature_key: string }[];
+        recovery_key: string;
+        devices: { uri: DeviceUri; signature_key: string; may_sign: boolean }[];
         content: string;
         digest: string;
         encoded: string;
@@ -76,9 +77,10 @@ export const RUNNERS: Runners = {
       for (const [at, list] of lists.entries()) {
         const row = file.device_lists[at];
         assert(row !== undefined);
-        expect(list.devices.map((device) => [device.uri, toHex(device.signatureKey)])).toEqual(
-          row.devices.map((device) => [device.uri, device.signature_key]),
+        expect(list.devices.map((device) => [device.uri, toHex(device.signatureKey), device.maySign])).toEqual(
+          row.devices.map((device) => [device.uri, device.signature_key, device.may_sign]),
         );
+        expect(toHex(list.recoveryKey)).toBe(row.recovery_key);
         expect(list.version).toBe(BigInt(row.version));
         expect(toHex(encodeDeviceList(list))).toBe(row.content);
         expect(toHex(await deviceListDigest(list))).toBe(row.digest);
@@ -118,14 +120,23 @@ export const RUNNERS: Runners = {
       version: number;
       previous: string;
       expires_at_ms: number;
-      devices: { uri: DeviceUri; signature_key: string }[];
+      recovery_key: string;
+      devices: { uri: DeviceUri; signature_key: string; may_sign: boolean }[];
+      former_keys: string[];
     }
     interface File {
       user: UserUri;
       account_key: string;
       now_ms: TimestampMs;
       lists: { name: string; encoded: string; known: List | null; check: string | null }[];
-      leaves: { name: string; encoded: string; signature_key: string; list: List; check: string | null }[];
+      leaves: {
+        name: string;
+        encoded: string;
+        signature_key: string;
+        list: List;
+        listed: boolean;
+        check: string | null;
+      }[];
     }
     const file = readVector<File>('refused-identity');
 
@@ -136,7 +147,13 @@ export const RUNNERS: Runners = {
         version: BigInt(list.version),
         previous: fromHex(list.previous),
         expiresAtMs: BigInt(list.expires_at_ms),
-        devices: list.devices.map((device) => ({ uri: device.uri, signatureKey: fromHex(device.signature_key) })),
+        recoveryKey: fromHex(list.recovery_key),
+        devices: list.devices.map((device) => ({
+          uri: device.uri,
+          signatureKey: fromHex(device.signature_key),
+          maySign: device.may_sign,
+        })),
+        formerKeys: list.former_keys.map(fromHex),
       };
     }
 
@@ -153,7 +170,7 @@ export const RUNNERS: Runners = {
     test.each(file.leaves)('a leaf is believed by the newest device list: $name', async (row) => {
       const check = await checkOf(async () => {
         const leaf = await verifyLeaf(fromHex(row.encoded), fromHex(row.signature_key), deviceList(row.list));
-        expect(leaf.user).toBe(file.user);
+        expect([leaf.user, leaf.listed]).toEqual([file.user, row.listed]);
       });
       expect(check).toBe(row.check);
     });

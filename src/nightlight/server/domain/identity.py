@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, VerificationError
-from nightlight.protocol.credential import DeviceList, Leaf, SignedDeviceList, verify_leaf
+from nightlight.protocol.credential import Device, DeviceList, Leaf, SignedDeviceList, verify_leaf
 from nightlight.protocol.ids import DeviceUri, ProviderName, TimestampMs, UserUri, provider_of, user_of
 
 _NOT_NEXT = {"NL-315", "NL-316"}
@@ -30,18 +30,28 @@ def first_list(data: bytes, user: UserUri, device: DeviceUri, account_key: bytes
     return listed
 
 
-def next_list(data: bytes, known: DeviceList, now_ms: TimestampMs) -> DeviceList:
-    """The verified list that follows ``known``, or ``known`` itself once more.
+def next_list(data: bytes, known: DeviceList, linked: DeviceUri | None, now_ms: TimestampMs) -> DeviceList:
+    """The verified list that follows ``known`` and takes in ``linked``, or ``known`` itself once more.
 
     Raises ``RefusedError``: ``malformed`` NL-442 (a signature, a device, an expiry); ``stale_device_list`` NL-444 (it
-    does not follow the newest); ``not_allowed`` NL-445 (a device that has not been linked).
+    does not follow the newest); ``not_allowed`` NL-445 (a device that is not linked with it, or one that is and is not
+    on it).
     """
     listed = _verify(data, known.user, known.account_key, now_ms, known)
     if listed.version > known.version + 1:
         raise RefusedError(ProblemName.STALE_DEVICE_LIST)  # NL-444
-    if not {entry.uri for entry in listed.devices} <= {entry.uri for entry in known.devices}:
+    if listed == known:
+        return listed
+    came = set(listed.devices) - set(known.devices)
+    if {entry.uri for entry in came if _is_new(entry, known)} != ({linked} if linked else set()):
         raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-445
     return listed
+
+
+def _is_new(entry: Device, known: DeviceList) -> bool:
+    """Whether the device, or its signature key, was not on ``known``."""
+    before = known.device(entry.uri)
+    return before is None or before.signature_key != entry.signature_key
 
 
 def stored_list(data: bytes, user: UserUri, account_key: bytes, listed_at_ms: TimestampMs) -> DeviceList:
@@ -54,9 +64,10 @@ def vouched_leaf(credential: bytes, signature_key: bytes, listed: DeviceList, no
     if listed.expires_at_ms <= now_ms:
         return None
     try:
-        return verify_leaf(credential, signature_key, listed)
+        leaf = verify_leaf(credential, signature_key, listed)
     except (RemoteProtocolError, VerificationError):
         return None
+    return leaf if leaf.listed else None
 
 
 def _verify(

@@ -40,6 +40,7 @@ class Record:
 RECORDS: tuple[Record, ...] = (
     Record("accounts", "find a person and vouch for their devices", "the account's end", None, Disclosure.SUBSCRIBER),
     Record("devices", "sign in, and deliver to each device", "the account's end", None, Disclosure.SUBSCRIBER),
+    Record("links", "hand a new device what an old one sealed for it", "expires_at_ms", 0, Disclosure.NEVER),
     Record("sessions", "recognise a signed-in device", "expires_at_ms", 0, Disclosure.NEVER),
     Record("used_nonces", "take each challenge's answer once", "expires_at_ms", 0, Disclosure.NEVER),
     Record("key_packages", "let contacts start a room with an absent device", "expires_at_ms", 0, Disclosure.NEVER),

@@ -13,12 +13,16 @@ from nightlight.protocol.roles import Role, Roles, Step, follow
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A device in a room. ``joined_seq``: the entry with which it came, the first that it sees."""
+    """A device in a room. ``joined_seq``: the entry with which it came, the first that it sees.
+
+    ``revoked``: its user's device list no longer names it: it may do nothing, and a member has to remove it.
+    """
 
     device: DeviceUri
     device_id: int
     user: UserUri
     joined_seq: int
+    revoked: bool = False
 
 
 @dataclass(slots=True)
@@ -38,10 +42,13 @@ class RoomState:
     severed: bool
     members: Mapping[DeviceUri, Member] = field(default_factory=dict)
     group_id: bytes = field(init=False)
+    owed: frozenset[DeviceUri] = field(init=False)
+    """The revoked devices that a member has to remove."""
 
     def __post_init__(self) -> None:
         """The MLS group is named by the room's URI."""
         self.group_id = self.room.encode()
+        self.owed = frozenset(member.device for member in self.members.values() if member.revoked)
 
     def accept_time(self, now_ms: TimestampMs) -> TimestampMs:
         """The time of the next entry: now, yet later than every entry before it, even where the clock jumped back."""
@@ -55,9 +62,9 @@ def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
     """The room, in whose log ``device`` may put something.
 
     Raises ``RefusedError`` ``not_found``, which tells nobody the reason: there is no such room, or the device is not
-    in it (NL-410); it is a room of two of whom one blocks the other (NL-411).
+    in it or revoked (NL-410); it is a room of two of whom one blocks the other (NL-411).
     """
-    if state is None or device not in state.members:
+    if state is None or device not in state.members or device in state.owed:
         raise RefusedError(ProblemName.NOT_FOUND)  # NL-410
     if state.severed:
         raise RefusedError(ProblemName.NOT_FOUND)  # NL-411
@@ -71,14 +78,16 @@ def check_size(message: bytes, bytes_max: int) -> None:
 
 
 def check_header(state: RoomState, header: PrivateMessageHeader) -> None:
-    """A message with ``header`` is of the room's group, and of its epoch.
+    """A message with ``header`` is of the room's group and of its epoch, which nobody is in who should not be.
 
-    Raises ``RefusedError`` ``malformed`` NL-412, ``wrong_epoch`` NL-413.
+    Raises ``RefusedError`` ``malformed`` NL-412, ``wrong_epoch`` NL-413, ``removal_owed`` NL-414.
     """
     if header.group_id != state.group_id:
         raise RefusedError(ProblemName.MALFORMED)  # NL-412
     if header.epoch != state.epoch:
         raise RefusedError(ProblemName.WRONG_EPOCH, epoch=state.epoch)  # NL-413
+    if state.owed:
+        raise RefusedError(ProblemName.REMOVAL_OWED)  # NL-414
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,8 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
     contacts; whom they remove and which roles they give, the roles say.
 
     Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (what the roles do not allow);
-    ``invalid_commit`` NL-425 (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427.
+    ``invalid_commit`` NL-425 (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427;
+    ``removal_owed`` NL-429 (a revoked device would stay).
     """
     for newcomer in newcomers:
         if newcomer.user != step.committer and not newcomer.connected:
@@ -111,6 +121,8 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
         raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-426
     if len(after) > members_max:
         raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
+    if not state.owed <= set(step.removed):
+        raise RefusedError(ProblemName.REMOVAL_OWED)  # NL-429
     try:
         return follow(state.roles, step)
     except VerificationError:

@@ -142,6 +142,8 @@ class Stream:
                 self._log.acknowledge(connection.caller, stay.room, told)
             connection.behind(stay.room, stay.end, told=told)
         connection.tell(Ready(connection.caller.device, heads))
+        if await self._log.owes_removal(connection.caller):
+            connection.wake("rooms")
 
     async def _both_ways(
         self, connection: Connection, receive: Callable[[], Awaitable[bytes]], send: Callable[[bytes], Awaitable[None]]

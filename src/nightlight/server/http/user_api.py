@@ -21,6 +21,7 @@ from nightlight.protocol.messages import (
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
+    Mailbox,
     Registration,
     Room,
     RoomCreation,
@@ -98,7 +99,13 @@ async def device_list(caller: Signed, user: Query, directory: Directing) -> User
 @put("/device-list", summary="Replace your device list by the next one")
 async def update_device_list(caller: Signed, data: JSONBody[DeviceListUpdate], directory: Directing) -> UserDevices:
     """As ``DirectoryService.update_list``."""
-    return await directory.update_list(caller, data.device_list)
+    return await directory.update_list(caller, data)
+
+
+@get("/link", summary="What an old device has left for a new one")
+async def mailbox(mailbox: Query, directory: Directing) -> Mailbox:
+    """As ``DirectoryService.mailbox``."""
+    return await directory.mailbox(mailbox)
 
 
 @post("/key-packages", summary="Add key packages of this device", status_code=200)
@@ -116,7 +123,7 @@ async def count_key_packages(caller: Signed, directory: Directing) -> KeyPackage
 @post("/key-packages/claim", summary="Take a key package of each device of a contact", status_code=200)
 async def claim(caller: Signed, data: JSONBody[KeyPackageClaim], directory: Directing) -> ClaimedKeyPackages:
     """As ``DirectoryService.claim``."""
-    return await directory.claim(caller, data.user)
+    return await directory.claim(caller, data)
 
 
 @get("/contacts", summary="Your contacts and requests")
@@ -164,6 +171,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
             Router("/", route_handlers=[register, challenge, sign_in], guards=[check_arrival]),
             device_list,
             update_device_list,
+            mailbox,
             add_key_packages,
             count_key_packages,
             claim,

@@ -113,12 +113,12 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """What a device may know of a room it is in."""
+    """What a device may know of a room it is in. ``members``: device, first entry, whether it is revoked."""
 
     room: RoomUri
     epoch: int
     head: int
-    members: list[tuple[DeviceUri, int]]
+    members: list[tuple[DeviceUri, int, bool]]
     roles: Roles
 
 
@@ -136,6 +136,15 @@ class Accounts(Protocol):
 
     async def device(self, device: DeviceUri) -> Device | None:
         """The device of that URI."""
+
+    async def add_device(self, user_id: int, device: DeviceUri, session_key: bytes, now_ms: TimestampMs) -> bool:
+        """The device may sign in; False where there is, or was, one of that name."""
+
+    async def add_link(self, mailbox: bytes, package: bytes, expires_at_ms: TimestampMs) -> bool:
+        """The package lies at ``mailbox`` until then; False where something else does."""
+
+    async def link(self, mailbox: bytes, now_ms: TimestampMs) -> bytes | None:
+        """The package at ``mailbox``."""
 
     async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
         """``account``'s list is the newest; the devices ``revoked`` are signed out and have no key packages."""
@@ -217,6 +226,12 @@ class Rooms(Protocol):
 
     async def of_device(self, device_id: int) -> list[RoomFacts]:
         """The rooms that the device is in."""
+
+    async def revoked(self, device_ids: Sequence[int]) -> tuple[list[RoomUri], list[UserUri]]:
+        """The rooms that these devices are in, and the users who are in one of them."""
+
+    async def owes(self, device_id: int) -> bool:
+        """Whether a revoked device is in a room with the device."""
 
     async def stays(self, device_id: int) -> list[Stay]:
         """The device's latest stay in every room it was ever in, if anything of it is still to be told."""
@@ -310,7 +325,7 @@ class Bus(Protocol):
         """Connected members have the entry in their outbox, or know that the log is ahead of them."""
 
     def wake(self, user: UserUri, what: str) -> None:
-        """The user's connected devices ask again for ``contacts`` or ``key_packages``."""
+        """The user's connected devices ask again for ``contacts``, ``devices``, ``key_packages`` or ``rooms``."""
 
     def revoke(self, device: DeviceUri) -> None:
         """The device's connection ends."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import KeyPackage, MlsError, read_key_package
@@ -15,14 +16,20 @@ from nightlight.protocol.ids import (
     parse_device_uri,
     parse_user_uri,
 )
+from nightlight.protocol.linking import CODE_LIFETIME_MS
 from nightlight.protocol.messages import (
     ClaimedKeyPackages,
+    DeviceLink,
+    DeviceListUpdate,
     Directory,
+    KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
+    Mailbox,
     Registration,
     UserDevices,
 )
+from nightlight.server.cache import RoomCache
 from nightlight.server.domain.contact import Stance, connected
 from nightlight.server.domain.identity import check_handle, first_list, next_list, stored_list, vouched_leaf
 from nightlight.server.ports.delivery import (
@@ -36,6 +43,7 @@ from nightlight.server.ports.delivery import (
 )
 
 _S = 1_000
+_MAILBOX = re.compile(r"[0-9a-f]{64}")
 TOP_UP_AT = 25
 """With fewer single-use key packages left, the device is asked for more."""
 
@@ -46,6 +54,7 @@ class DirectoryService:
 
     store: DeliveryStore
     bus: Bus
+    rooms: RoomCache
     clock: Clock
     hub: HubUri
     providers: tuple[ProviderName, ...]
@@ -88,25 +97,56 @@ class DirectoryService:
             raise RefusedError(ProblemName.NOT_FOUND)  # NL-447
         return _devices_of(account)
 
-    async def update_list(self, caller: Caller, device_list: bytes) -> UserDevices:
-        """The caller's newest list; devices it leaves out are signed out. Raises ``RefusedError`` as ``next_list``."""
-        now_ms = self.clock()
+    async def update_list(self, caller: Caller, update: DeviceListUpdate) -> UserDevices:
+        """The caller's newest list. A device that it links may sign in; those that it leaves out are signed out.
+
+        Raises ``RefusedError`` as ``next_list``; ``conflict`` NL-449 (there was a device or mailbox of that name).
+        """
+        now_ms, link = self.clock(), update.link
+        linked = None if link is None else parse_device_uri(link.device)
         async with self.store.write("device_list") as unit:
             account, known = await _known_list(unit, caller.user)
-            listed = next_list(device_list, known, now_ms)
+            listed = next_list(update.device_list, known, linked, now_ms)
             if listed.version == known.version:
                 return _devices_of(account)
+            if link is not None:
+                await self._link(unit, account, link, now_ms)
             kept = {entry.uri for entry in listed.devices}
             gone = [
                 device
                 for device in await unit.accounts.devices(account.user_id)
                 if device.device not in kept and not device.revoked
             ]
-            account = Account(account.user, account.user_id, account.account_key, listed.version, device_list, now_ms)
-            await unit.accounts.replace_list(account, [device.device_id for device in gone])
+            account = replace(account, list_version=listed.version, device_list=update.device_list, listed_at_ms=now_ms)
+            revoked = [device.device_id for device in gone]
+            await unit.accounts.replace_list(account, revoked)
+            rooms, users = await unit.rooms.revoked(revoked) if revoked else ([], [])
+        for room in rooms:
+            self.rooms.forget(room)
         for device in gone:
             self.bus.revoke(device.device)
+        for user in users:
+            self.bus.wake(user, "rooms")
+        self.bus.wake(caller.user, "devices")
         return _devices_of(account)
+
+    @staticmethod
+    async def _link(unit: DeliveryUnit, account: Account, link: DeviceLink, now_ms: TimestampMs) -> None:
+        new = await unit.accounts.add_device(account.user_id, parse_device_uri(link.device), link.session_key, now_ms)
+        expires_at_ms = TimestampMs(now_ms + CODE_LIFETIME_MS)
+        if not new or not await unit.accounts.add_link(link.mailbox, link.package, expires_at_ms):
+            raise RefusedError(ProblemName.CONFLICT)  # NL-449
+
+    async def mailbox(self, mailbox: str) -> Mailbox:
+        """What was left for a new device at ``mailbox``.
+
+        Raises ``RefusedError``: ``not_found`` NL-456 (nothing, or nothing any more); ``malformed`` NL-457.
+        """
+        async with self.store.read() as unit:
+            package = await unit.accounts.link(_read_mailbox(mailbox), self.clock())
+        if package is None:
+            raise RefusedError(ProblemName.NOT_FOUND)  # NL-456
+        return Mailbox(package)
 
     async def upload(self, caller: Caller, upload: KeyPackageUpload) -> KeyPackageCount:
         """The key packages can be claimed; those that were there already stay.
@@ -127,6 +167,7 @@ class DirectoryService:
                     raise RefusedError(ProblemName.INVALID_KEY_PACKAGE)  # NL-461
                 if not package.not_before_s * _S <= now_ms <= package.not_after_s * _S:
                     raise RefusedError(ProblemName.INVALID_KEY_PACKAGE)  # NL-462
+            before = await unit.accounts.key_package_count(caller.device_id, now_ms)
             await unit.accounts.add_key_packages(
                 caller.device_id,
                 [
@@ -139,6 +180,8 @@ class DirectoryService:
             count = KeyPackageCount(*await unit.accounts.key_package_count(caller.device_id, now_ms))
             if count.remaining > self.key_packages_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-463
+        if before == (0, False):
+            self.bus.wake(caller.user, "devices")  # this one can be added to their rooms now
         return count
 
     async def count(self, caller: Caller) -> KeyPackageCount:
@@ -146,12 +189,13 @@ class DirectoryService:
         async with self.store.read() as unit:
             return KeyPackageCount(*await unit.accounts.key_package_count(caller.device_id, self.clock()))
 
-    async def claim(self, caller: Caller, user: str) -> ClaimedKeyPackages:
-        """A key package for each device of ``user``, a contact or the caller; the caller's own device is left out.
+    async def claim(self, caller: Caller, claim: KeyPackageClaim) -> ClaimedKeyPackages:
+        """A key package for each device of a user, a contact or the caller, that has any; of those named, if any are.
 
-        Raises ``RefusedError``: ``not_found`` NL-448 for anyone else; ``no_key_package`` NL-464 where none is left.
+        The caller's own device is left out. Raises ``RefusedError``: ``not_found`` NL-448 for anyone else;
+        ``no_key_package`` NL-464 where no device has one.
         """
-        wanted = parse_user_uri(user)
+        wanted = parse_user_uri(claim.user)
         now_ms = self.clock()
         async with self.store.write("claim") as unit:
             account = await unit.accounts.of(wanted)
@@ -162,10 +206,11 @@ class DirectoryService:
                 device
                 for device in await unit.accounts.devices(account.user_id)
                 if not device.revoked and device.device != caller.device
+                if claim.devices is None or device.device in claim.devices
             ]
             claimed = [await unit.accounts.claim_key_package(device.device_id, now_ms) for device in devices]
             packages = [package for package in claimed if package is not None]
-            if len(packages) < len(devices) or not devices:
+            if not packages:
                 raise RefusedError(ProblemName.NO_KEY_PACKAGE)  # NL-464
             left = [await unit.accounts.key_package_count(device.device_id, now_ms) for device in devices]
         if any(remaining < TOP_UP_AT for remaining, _ in left):
@@ -188,6 +233,13 @@ async def _known_list(unit: DeliveryUnit, user: UserUri) -> tuple[Account, Devic
     if account is None:
         raise RefusedError(ProblemName.NOT_FOUND)
     return account, stored_list(account.device_list, user, account.account_key, account.listed_at_ms)
+
+
+def _read_mailbox(text: str) -> bytes:
+    """Raises ``RefusedError`` ``malformed`` NL-457."""
+    if _MAILBOX.fullmatch(text) is None:
+        raise RefusedError(ProblemName.MALFORMED)  # NL-457
+    return bytes.fromhex(text)
 
 
 def _devices_of(account: Account) -> UserDevices:

@@ -32,6 +32,11 @@ class LogService:
         async with self.store.read() as unit:
             return await unit.rooms.stays(caller.device_id)
 
+    async def owes_removal(self, caller: Caller) -> bool:
+        """Whether a device has to be removed from a room that the caller's device is in."""
+        async with self.store.read() as unit:
+            return await unit.rooms.owes(caller.device_id)
+
     async def read(self, caller: Caller, room: RoomUri, after_seq: int, bytes_max: int) -> list[LogFrame]:
         """What the caller's device is told of ``room`` after ``after_seq``, in order and as much as fits ``bytes_max``.
 

@@ -70,7 +70,7 @@ class RoomService:
 
 
 def _room(facts: RoomFacts) -> Room:
-    members = [RoomMember(device, joined_seq) for device, joined_seq in facts.members]
+    members = [RoomMember(*member) for member in facts.members]
     return Room(facts.room, facts.epoch, facts.head, members, _participants(facts.roles))
 
 

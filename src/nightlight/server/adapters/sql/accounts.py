@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
-from nightlight.server.adapters.sql.tables import accounts, devices, key_packages, sessions, used_nonces
+from nightlight.server.adapters.sql.tables import accounts, devices, key_packages, links, sessions, used_nonces
 from nightlight.server.ports.delivery import Account, Caller, Device, StoredKeyPackage
 
 _ACCOUNT = (
@@ -43,14 +43,7 @@ class SqlAccounts:
             )
             .returning(accounts.c.user_id)
         ).scalar_one()
-        self._connection.execute(
-            insert(devices).values(
-                device=device,
-                user_id=user_id,
-                session_key=session_key,
-                added_at_ms=account.listed_at_ms,
-            )
-        )
+        await self.add_device(user_id, device, session_key, account.listed_at_ms)
 
     async def of(self, user: UserUri) -> Account | None:
         """As the port says."""
@@ -66,6 +59,25 @@ class SqlAccounts:
         """As the port says."""
         row = self._connection.execute(select(*_DEVICE).where(devices.c.device == device)).one_or_none()
         return None if row is None else _device(*row)
+
+    async def add_device(self, user_id: int, device: DeviceUri, session_key: bytes, now_ms: TimestampMs) -> bool:
+        """As the port says."""
+        added = (
+            upsert(devices)
+            .values(device=device, user_id=user_id, session_key=session_key, added_at_ms=now_ms)
+            .on_conflict_do_nothing()
+        )
+        return self._connection.execute(added).rowcount == 1
+
+    async def add_link(self, mailbox: bytes, package: bytes, expires_at_ms: TimestampMs) -> bool:
+        """As the port says."""
+        added = upsert(links).values(mailbox=mailbox, package=package, expires_at_ms=expires_at_ms)
+        return self._connection.execute(added.on_conflict_do_nothing()).rowcount == 1
+
+    async def link(self, mailbox: bytes, now_ms: TimestampMs) -> bytes | None:
+        """As the port says."""
+        found = select(links.c.package).where(links.c.mailbox == mailbox, links.c.expires_at_ms > now_ms)
+        return self._connection.execute(found).scalar_one_or_none()
 
     async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
         """As the port says."""

@@ -14,6 +14,7 @@ from nightlight.server.adapters.sql.tables import (
     day_keys,
     entries,
     key_packages,
+    links,
     members,
     payloads,
     rooms,
@@ -77,6 +78,11 @@ class SqlHousekeeping:
 def _sessions(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
     old = select(sessions.c.token_hash).where(sessions.c.expires_at_ms < before_ms).limit(rows_max)
     return connection.execute(delete(sessions).where(sessions.c.token_hash.in_(old))).rowcount
+
+
+def _links(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
+    old = select(links.c.mailbox).where(links.c.expires_at_ms < before_ms).limit(rows_max)
+    return connection.execute(delete(links).where(links.c.mailbox.in_(old))).rowcount
 
 
 def _used_nonces(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
@@ -153,6 +159,7 @@ def _remove(connection: Connection, old: Select[Any], before_ms: TimestampMs) ->
 
 
 _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
+    "links": _links,
     "sessions": _sessions,
     "used_nonces": _used_nonces,
     "key_packages": _key_packages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -37,7 +37,13 @@ _ROOM = (
     .limit(1)
 )
 _MEMBERS = (
-    select(devices.c.device, devices.c.device_id, accounts.c.user, members.c.joined_seq)
+    select(
+        devices.c.device,
+        devices.c.device_id,
+        accounts.c.user,
+        members.c.joined_seq,
+        devices.c.revoked_at_ms.is_not(None),
+    )
     .select_from(members.join(devices, members.c.device_id == devices.c.device_id).join(accounts))
     .where(members.c.room_id == bindparam("room_id"), members.c.left_seq.is_(None))
     .order_by(members.c.joined_seq, devices.c.device_id)
@@ -108,8 +114,8 @@ class SqlRooms:
             return None
         room_id, roles, epoch, head, last_accepted_at_ms = row
         present = {
-            DeviceUri(device): Member(DeviceUri(device), device_id, UserUri(user), joined_seq)
-            for device, device_id, user, joined_seq in self._connection.execute(_MEMBERS, {"room_id": room_id})
+            DeviceUri(device): Member(DeviceUri(device), device_id, UserUri(user), joined_seq, revoked)
+            for device, device_id, user, joined_seq, revoked in self._connection.execute(_MEMBERS, {"room_id": room_id})
         }
         return RoomState(
             room=room,
@@ -186,14 +192,14 @@ class SqlRooms:
     async def of_device(self, device_id: int) -> list[RoomFacts]:
         """As the port says."""
         mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
-        present: defaultdict[int, list[tuple[DeviceUri, int]]] = defaultdict(list)
-        for room_id, device, joined_seq in self._connection.execute(
-            select(members.c.room_id, devices.c.device, members.c.joined_seq)
+        present: defaultdict[int, list[tuple[DeviceUri, int, bool]]] = defaultdict(list)
+        for room_id, device, joined_seq, revoked in self._connection.execute(
+            select(members.c.room_id, devices.c.device, members.c.joined_seq, devices.c.revoked_at_ms.is_not(None))
             .select_from(members.join(devices, members.c.device_id == devices.c.device_id))
             .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None))
             .order_by(members.c.joined_seq, devices.c.device_id)
         ):
-            present[room_id].append((DeviceUri(device), joined_seq))
+            present[room_id].append((DeviceUri(device), joined_seq, revoked))
         found = select(rooms.c.room_id, rooms.c.room, rooms.c.epoch, _head, rooms.c.roles).where(
             rooms.c.room_id.in_(mine)
         )
@@ -201,6 +207,31 @@ class SqlRooms:
             RoomFacts(RoomUri(room), epoch, head, present[room_id], decode_roles(roles))
             for room_id, room, epoch, head, roles in self._connection.execute(found.order_by(rooms.c.room_id))
         ]
+
+    async def revoked(self, device_ids: Sequence[int]) -> tuple[list[RoomUri], list[UserUri]]:
+        """As the port says."""
+        theirs = select(members.c.room_id).where(members.c.device_id.in_(device_ids), members.c.left_seq.is_(None))
+        found = self._connection.execute(select(rooms.c.room).where(rooms.c.room_id.in_(theirs)))
+        present = (
+            select(accounts.c.user)
+            .select_from(members.join(devices, members.c.device_id == devices.c.device_id).join(accounts))
+            .where(members.c.room_id.in_(theirs), members.c.left_seq.is_(None))
+            .distinct()
+        )
+        return [RoomUri(room) for room in found.scalars()], [
+            UserUri(user) for user in self._connection.execute(present).scalars()
+        ]
+
+    async def owes(self, device_id: int) -> bool:
+        """As the port says."""
+        mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
+        gone = (
+            select(members.c.room_id)
+            .join(devices, members.c.device_id == devices.c.device_id)
+            .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None), devices.c.revoked_at_ms.is_not(None))
+            .limit(1)
+        )
+        return self._connection.execute(gone).first() is not None
 
     async def stays(self, device_id: int) -> list[Stay]:
         """As the port says."""

@@ -56,6 +56,15 @@ devices = Table(
     Column("revoked_at_ms", BigInteger, comment="since when the device list no longer names it"),
 )
 
+links = Table(
+    "links",
+    metadata,
+    Column("mailbox", LargeBinary, primary_key=True, comment="32 bytes that only who has seen the link code knows"),
+    Column("package", LargeBinary, nullable=False, comment="sealed for a new device by an old one of the same person"),
+    Column("expires_at_ms", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 sessions = Table(
     "sessions",
     metadata,

@@ -1,0 +1,85 @@
+"""What a person's devices see to by themselves: that each is in every room of the person, and no removed one is."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nightlight.client.device import Device, Duty
+from nightlight.client.hub import Hub
+from nightlight.client.records import Intent
+from nightlight.client.store import Store
+from nightlight.client.surroundings import Surroundings
+from nightlight.errors import ProblemName, RefusedError
+from nightlight.protocol.credential import DeviceList
+from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri, user_of
+
+STAGGER_MS = 2_000
+"""How much longer the next member waits, so that usually one commit is made and not as many as there are members."""
+LONGEST_STAGGER_MS = 60_000
+
+
+class Directory(Protocol):
+    """How device lists and key packages are come by, checked: ``Housekeeping``."""
+
+    async def learn_devices(self, device: Device, user: UserUri) -> DeviceList:
+        """The newest device list of ``user`` is pinned."""
+
+    async def finish_linking(self, device: Device) -> None:
+        """What an earlier ``accept`` has begun is done."""
+
+    async def claim(self, device: Device, users: list[UserUri], devices: list[DeviceUri] | None = None) -> list[bytes]:
+        """A key package of each device that has any."""
+
+
+class Tending:
+    """Both chores return in how many seconds they are due again, or None."""
+
+    def __init__(self, store: Store, hub: Hub, directory: Directory, surroundings: Surroundings) -> None:
+        """Nothing is done yet."""
+        self._store = store
+        self._hub = hub
+        self._directory = directory
+        self._monotonic_ms = surroundings.monotonic_ms
+        self._noticed_ms: dict[RoomUri, int] = {}
+
+    async def own_devices(self, device: Device) -> float | None:
+        """This person's newest device list is known, and their rooms are tended if there are several devices."""
+        await self._directory.finish_linking(device)
+        listed = await self._directory.learn_devices(device, device.identity.user)
+        return await self.rooms(device) if len(listed.devices) > 1 else None
+
+    async def rooms(self, device: Device) -> float | None:
+        """Where it is this device's turn, removed devices go and this person's new ones come."""
+        rooms = await self._hub.rooms()
+        for user in {user_of(DeviceUri(member.device)) for room in rooms for member in room.members if member.revoked}:
+            await self._directory.learn_devices(device, user)
+        due_ms: list[int] = []
+        for room in rooms:
+            uri = RoomUri(room.room)
+            duty = device.duty(uri)
+            if duty is None:
+                self._noticed_ms.pop(uri, None)
+                continue
+            wait_ms = self._wait_ms(uri, duty)
+            if wait_ms <= 0:
+                await self._do(device, uri, duty)
+            else:
+                due_ms.append(wait_ms)
+        return min(due_ms) / 1000 if due_ms else None
+
+    def _wait_ms(self, room: RoomUri, duty: Duty) -> int:
+        now_ms = self._monotonic_ms()
+        noticed_ms = self._noticed_ms.setdefault(room, now_ms)
+        return noticed_ms + min(duty.rank * STAGGER_MS, LONGEST_STAGGER_MS) - now_ms
+
+    async def _do(self, device: Device, room: RoomUri, duty: Duty) -> None:
+        if duty.owed:
+            device.change_room(room, Intent(drop=list(duty.owed)))
+        if duty.missing:
+            try:
+                packages = await self._directory.claim(device, [device.identity.user], duty.missing)
+            except RefusedError as error:
+                if error.problem is not ProblemName.NO_KEY_PACKAGE:  # it wakes us when it has some
+                    raise
+            else:
+                device.change_room(room, Intent(add=packages))
