@@ -134,6 +134,8 @@ async def test_an_address_that_arrives_too_often_is_told_to_wait_and_others_are_
     for path, body in (("accounts", {}), ("sessions", {}), ("challenges", challenge)):
         answer = await line.http.post(f"/v1/{path}", json=body, headers=far)
         assert answer.status_code == (200 if body else 400)
+    mailbox = {"mailbox": "00" * 32}
+    assert problem(await line.http.get("/v1/link", params=mailbox, headers=far)) == "too_many"
     for path in ("accounts", "sessions", "challenges"):
         answer = await line.http.post(f"/v1/{path}", json=challenge, headers=far)
         assert (answer.status_code, problem(answer)) == (429, "too_many")

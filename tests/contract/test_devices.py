@@ -91,7 +91,7 @@ async def test_a_linked_device_fetches_its_package_and_signs_in(hub: Hub, mira: 
     mailbox = os.urandom(32)
     update = DeviceListUpdate(signed(mira.device, listed), link_to(tablet, mailbox))
     stranger = hub.of_device(tablet)
-    assert problem(await stranger.raw("GET", "/v1/link", mailbox=mailbox.hex())) == "not_found"  # NL-456
+    assert problem(await stranger.raw("GET", "/v1/link", mailbox=mailbox.hex())) == "not_found"  # NL-473
 
     for _ in range(2):  # a repeat, whose answer was lost, changes nothing
         answer = await mira.call("PUT", "/v1/device-list", UserDevices, update)
@@ -102,7 +102,7 @@ async def test_a_linked_device_fetches_its_package_and_signs_in(hub: Hub, mira: 
     hub.clock.ahead_ms = 11 * 60_000
     for text in (mailbox.hex(), os.urandom(32).hex()):
         assert problem(await stranger.raw("GET", "/v1/link", mailbox=text)) == "not_found"
-    for text in ("", mailbox.hex()[:-1], mailbox.hex().upper()):  # NL-457
+    for text in ("", mailbox.hex()[:-1], mailbox.hex().upper()):  # NL-474
         assert problem(await stranger.raw("GET", "/v1/link", mailbox=text)) == "malformed"
 
 

@@ -8,11 +8,27 @@ import asyncio
 import sys
 from pathlib import Path
 
+from nightlight.client.identity import open_or_create
+from nightlight.client.new_device import NewDevice
 from nightlight.client.sdk import Client
 from nightlight.client.store import StoreError
-from nightlight.protocol.ids import RoomUri
+from nightlight.client.surroundings import Surroundings
+from nightlight.client.transport import NetworkTransport
+from nightlight.protocol.ids import RoomUri, device_uri
 from nightlight.protocol.messages import ContactState
-from tests.support.people import MIRA, TOMAS, UNSENT, conversation, insist, newcomer, offline, returning, until
+from tests.support.people import (
+    KEY_PACKAGES,
+    MIRA,
+    STORE_KEY,
+    TOMAS,
+    UNSENT,
+    conversation,
+    insist,
+    newcomer,
+    offline,
+    returning,
+    until,
+)
 
 MESSAGES = 6
 
@@ -43,6 +59,24 @@ async def talk(client: Client, room: RoomUri, *, up_to: int) -> None:
         await client.send(room, f"mira {number}")
 
 
+async def link(client: Client, folder: Path, url: str) -> None:
+    """Mira's tablet is linked, and in both of her rooms."""
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES)
+    store = open_or_create(folder / "tablet.store", STORE_KEY, surroundings)
+    if store.has_identity():
+        tablet = Client(store, NetworkTransport(url), surroundings)
+    else:
+        new = NewDevice(store, NetworkTransport(url), surroundings, url, MIRA)
+        await client.connect()
+        await client.wait_online()
+        if device_uri(MIRA, new.code.name) not in {entry.device for entry in client.devices()}:
+            await insist(lambda: client.accept_device(new.code))
+        tablet = await insist(lambda: Client.link(new))
+    await tablet.connect()
+    await until(lambda: client.rooms_of(tablet.device) == (2, 2), "the tablet is in both rooms")
+    await tablet.close()
+
+
 async def live(folder: Path, url: str) -> None:
     """Everything a client does: registers, asks, makes and joins rooms, commits, and talks, also while offline."""
     client = await alive(folder, url)
@@ -51,6 +85,7 @@ async def live(folder: Path, url: str) -> None:
     await talk(client, room, up_to=MESSAGES // 2)
     await client.update(room)
     await until(lambda: len(client.rooms()) == 2, "Mira is in Tomas's room too")
+    await link(client, folder, url)
     await client.close()
 
     sys.stdout.write(f"away {room}\n")

@@ -23,7 +23,7 @@ from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.errors import NightlightError, UnavailableError
-from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.linking import LinkCode
 from nightlight.server import faults as server_faults
 from nightlight.server.main import Application, compose
@@ -152,25 +152,38 @@ class World:
         """A device called ``name`` is taken in by ``old``, online and in every room of theirs."""
         new = await self.show_code(name, self.client(old).user)
         await self.client(old).accept_device(LinkCode.read(new.code.text()), may_sign=may_sign)
+        client = await self.come_online(name, new)
+        await self.until_everywhere(old, client.device)
+        return client
+
+    async def come_online(self, name: str, new: NewDevice) -> Client:
+        """The device that shows the code of ``new`` has been taken in, and is online."""
         client = self._live(self.people[name], await Client.link(new))
         await client.connect()
         await client.wait_online()
+        return client
+
+    async def until_everywhere(self, name: str, which: DeviceUri) -> None:
+        """``which``, another device of ``name``, is in every room that ``name`` is in."""
 
         def everywhere() -> bool:
-            there, rooms = self.client(old).rooms_of(client.device)
+            there, rooms = self.client(name).rooms_of(which)
             return there == rooms
 
-        await self.until(everywhere, f"{name} is in every room")
-        return client
+        await self.until(everywhere, f"{which} is in every room")
 
     async def open_client(self, name: str) -> Client:
         """The client of ``name`` runs on what is on its disk."""
+        client = self.open_offline(name)
+        await client.connect()
+        return client
+
+    def open_offline(self, name: str) -> Client:
+        """The client of ``name`` is what is on its disk, and not connected."""
         person = self.people[name]
         surroundings = self.surroundings(person)
         store = Store.open(self._path(name), STORE_KEY, surroundings.random)
-        client = self._live(person, Client(store, MemoryTransport(person.link), surroundings))
-        await client.connect()
-        return client
+        return self._live(person, Client(store, MemoryTransport(person.link), surroundings))
 
     def _live(self, person: Person, client: Client) -> Client:
         person.client = client

@@ -22,7 +22,7 @@ def test_a_link_code_is_read_and_written() -> None:
 def test_what_is_no_link_code_is_refused(row: dict[str, str]) -> None:
     with pytest.raises(RemoteProtocolError) as refused:
         LinkCode.read(row["text"])
-    assert refused.value.check == "NL-341"
+    assert refused.value.check == "NL-351"
 
 
 def test_a_sealed_package_opens_and_names_the_new_device() -> None:

@@ -51,10 +51,10 @@ export function linkText(code: LinkCode): string {
   return PREFIX + base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** The code in `text`. Throws `RemoteProtocolError` NL-341; NL-002 for a name that no device may have. */
+/** The code in `text`. Throws `RemoteProtocolError` NL-351; NL-002 for a name that no device may have. */
 export function readLinkCode(text: string): LinkCode {
   const code = decode(text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text);
-  if (code === null || linkText(code) !== text) throw new RemoteProtocolError('NL-341', 'not a link code');
+  if (code === null || linkText(code) !== text) throw new RemoteProtocolError('NL-351', 'not a link code');
   deviceUri('mimi://a.example/u/a' as UserUri, code.name);
   return code;
 }
@@ -80,10 +80,10 @@ function decode(base64: string): LinkCode | null {
   }
 }
 
-/** The code has not expired. Throws `VerificationError` NL-342. */
+/** The code has not expired. Throws `VerificationError` NL-352. */
 export function checkLinkTime(code: LinkCode, nowMs: TimestampMs): void {
   if (BigInt(nowMs) >= code.expiresAtMs + CLOCK_SKEW_MS) {
-    throw new VerificationError('NL-342', 'a link code that has expired');
+    throw new VerificationError('NL-352', 'a link code that has expired');
   }
 }
 
@@ -137,7 +137,7 @@ export function encodeLinkPackage(linked: LinkPackage): Bytes {
   );
 }
 
-/** The package's parts. Throws `RemoteProtocolError` NL-101 to NL-104, NL-001; NL-343 for their lengths. */
+/** The package's parts. Throws `RemoteProtocolError` NL-101 to NL-104, NL-001; NL-353 for their lengths. */
 export function decodeLinkPackage(data: Uint8Array): LinkPackage {
   const reader = new Reader(data);
   const linked = {
@@ -151,7 +151,7 @@ export function decodeLinkPackage(data: Uint8Array): LinkPackage {
   reader.finish();
   const seeds = [linked.accountSeed, linked.historyKey];
   if (linked.accountKey.length !== PUBLIC_KEY_BYTES || !seeds.every((seed) => [0, SEED_BYTES].includes(seed.length))) {
-    throw new RemoteProtocolError('NL-343', 'a key that is not 32 bytes');
+    throw new RemoteProtocolError('NL-353', 'a key that is not 32 bytes');
   }
   return linked;
 }
@@ -159,7 +159,7 @@ export function decodeLinkPackage(data: Uint8Array): LinkPackage {
 /**
  * The device list, which names `device` with this key, and its leaf.
  *
- * Throws as `verifyDeviceList` and `verifyLeaf`; `VerificationError` NL-344 when it is for another device or person.
+ * Throws as `verifyDeviceList` and `verifyLeaf`; `VerificationError` NL-354 when it is for another device or person.
  */
 export async function verifyLinkPackage(
   linked: LinkPackage,
@@ -167,10 +167,10 @@ export async function verifyLinkPackage(
   signatureKey: Bytes,
   nowMs: TimestampMs,
 ): Promise<{ list: DeviceList; leaf: Leaf }> {
-  if (linked.user !== userOf(device)) throw new VerificationError('NL-344', 'a link to another person');
+  if (linked.user !== userOf(device)) throw new VerificationError('NL-354', 'a link to another person');
   const signed = decodeSignedDeviceList(linked.deviceList);
   const list = await verifyDeviceList(signed, linked.user, linked.accountKey, nowMs);
   const leaf = await verifyLeaf(linked.credential, signatureKey, list);
-  if (leaf.device !== device || !leaf.listed) throw new VerificationError('NL-344', 'a link for another device');
+  if (leaf.device !== device || !leaf.listed) throw new VerificationError('NL-354', 'a link for another device');
   return { list, leaf };
 }

@@ -83,7 +83,7 @@ async def link(
         try:
             client = await Client.link(new)
         except VerificationError as error:
-            if error.check == "NL-342":
+            if error.check == "NL-352":
                 raise InputError("nobody has taken this device in, and the code has expired") from error
             raise
         keep_profile(home, user, key_file)
@@ -128,7 +128,7 @@ async def accept(
         try:
             device = await client.accept_device(shown, may_sign=may_sign)
         except VerificationError as error:
-            if error.check == "NL-342":
+            if error.check == "NL-352":
                 raise InputError("that code has expired; run nightlight devices link again") from error
             raise
         done = await _until(lambda: _is_everywhere(client, device))

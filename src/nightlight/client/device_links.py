@@ -14,7 +14,7 @@ from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.errors import ProblemName, RefusedError, VerificationError
 from nightlight.protocol.credential import DeviceList
-from nightlight.protocol.ids import DeviceUri, UserUri
+from nightlight.protocol.ids import DeviceUri, UserUri, device_uri
 from nightlight.protocol.linking import LinkCode
 
 _TRIES = 5
@@ -43,11 +43,14 @@ class DeviceLinks:
         """The device that shows ``code`` is this person's, and has been told.
 
         After ``UnavailableError`` it may be so, and otherwise is as soon as the server answers. Raises ``RefusedError``
-        ``not_allowed`` (this device may not sign); ``VerificationError`` NL-342.
+        ``not_allowed`` (this device may not sign); ``VerificationError`` NL-352.
         """
         async with self._one_at_a_time:
             await self._finish(device)
             listed = await self._own_list(device)
+            linked = device_uri(device.identity.user, code.name)
+            if listed.device(linked) is not None:
+                return linked
             taking = take_in(self._store, device.identity, listed, code, self._clock(), may_sign=may_sign)
             crash_point("link.after_store")
             return await self._publish(device, taking)

@@ -37,12 +37,12 @@ def seal(code: LinkCode, package: LinkPackage) -> bytes:
 def unseal(code: LinkCode, sealing_seed: bytes, sealed: bytes) -> LinkPackage:
     """What somebody who has seen ``code`` has left for us.
 
-    Raises ``VerificationError`` NL-345; ``RemoteProtocolError`` as ``LinkPackage.decode``.
+    Raises ``VerificationError`` NL-355; ``RemoteProtocolError`` as ``LinkPackage.decode``.
     """
     try:
         opened = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(sealing_seed), code.info)
     except (InvalidTag, ValueError):
-        raise VerificationError("NL-345", "a package that does not open with the code's key") from None
+        raise VerificationError("NL-355", "a package that does not open with the code's key") from None
     return LinkPackage.decode(opened)
 
 
@@ -84,15 +84,15 @@ def show(store: Store, server_url: str, user: UserUri, surroundings: Surrounding
 def join(store: Store, pending: PendingLink, sealed: bytes, now_ms: TimestampMs) -> None:
     """The device in ``store`` is one of the person who took it in.
 
-    Raises ``VerificationError``, ``RemoteProtocolError``: as ``unseal`` and ``LinkPackage.verify`` (NL-344 where
-    somebody else has taken it in); NL-346 for an account key that is not the person's.
+    Raises ``VerificationError``, ``RemoteProtocolError``: as ``unseal`` and ``LinkPackage.verify`` (NL-354 where
+    somebody else has taken it in); NL-356 for an account key that is not the person's.
     """
     code = LinkCode.read(pending.code)
     package = unseal(code, pending.sealing_seed, sealed)
     device = device_uri(pending.user, code.name)
     listed, _ = package.verify(device, code.signature_key, now_ms)
     if package.account_seed and SigningKey.from_seed(package.account_seed).public_key != package.account_key:
-        raise VerificationError("NL-346", "an account key that is not the person's")
+        raise VerificationError("NL-356", "an account key that is not the person's")
     with store.transaction():
         member = Member.load(store.mls_entries(scope(b"")))
         member.set_credential(package.credential)
@@ -128,7 +128,7 @@ def take_in(  # noqa: PLR0913 - what is handed over
 ) -> TakingIn:
     """The device that shows ``code`` is on a list after ``listed``, durable and not yet published.
 
-    Raises ``RefusedError`` ``not_allowed``: this device may not sign; ``VerificationError`` NL-342.
+    Raises ``RefusedError`` ``not_allowed``: this device may not sign; ``VerificationError`` NL-352.
     """
     code.check_time(now_ms)
     device = device_uri(identity.user, code.name)

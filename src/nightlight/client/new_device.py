@@ -45,7 +45,7 @@ class NewDevice:
     async def taken_in(self) -> None:
         """The store is that of one of its person's devices.
 
-        Raises ``VerificationError``: NL-342 when the code has expired, and as ``linking.join``;
+        Raises ``VerificationError``: NL-352 when the code has expired, and as ``linking.join``;
         ``RemoteProtocolError``; ``UnavailableError``, after which it may be called again.
         """
         while (package := await self._fetch()) is None:
@@ -59,7 +59,7 @@ class NewDevice:
         try:
             mailbox = await self.transport.call("GET", f"/v1/link?mailbox={self.code.mailbox.hex()}", Mailbox)
         except RefusedError as error:
-            if error.problem is not ProblemName.NOT_FOUND:
+            if error.problem not in {ProblemName.NOT_FOUND, ProblemName.TOO_MANY}:
                 raise
             return None
         return mailbox.package

@@ -61,7 +61,7 @@ class LinkCode:
 
     @staticmethod
     def read(text: str) -> LinkCode:
-        """The code in ``text``. Raises ``RemoteProtocolError`` NL-341; NL-002 for a name that no device may have."""
+        """The code in ``text``. Raises ``RemoteProtocolError`` NL-351; NL-002 for a name that no device may have."""
         encoded = text.removeprefix(PREFIX)
         try:
             reader = Reader(base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True))
@@ -72,16 +72,16 @@ class LinkCode:
             )
             reader.finish()
         except (RemoteProtocolError, ValueError, binascii.Error):
-            raise RemoteProtocolError("NL-341", "not a link code") from None
+            raise RemoteProtocolError("NL-351", "not a link code") from None
         if version != _VERSION or code.text() != text:
-            raise RemoteProtocolError("NL-341", "not a link code")
+            raise RemoteProtocolError("NL-351", "not a link code")
         device_uri(UserUri("mimi://a.example/u/a"), name)
         return code
 
     def check_time(self, now_ms: TimestampMs) -> None:
-        """The code has not expired. Raises ``VerificationError`` NL-342."""
+        """The code has not expired. Raises ``VerificationError`` NL-352."""
         if now_ms >= self.expires_at_ms + CLOCK_SKEW_MS:
-            raise VerificationError("NL-342", "a link code that has expired")
+            raise VerificationError("NL-352", "a link code that has expired")
 
     @property
     def mailbox(self) -> bytes:
@@ -127,26 +127,26 @@ class LinkPackage:
 
     @staticmethod
     def decode(data: bytes) -> LinkPackage:
-        """The package's parts. Raises ``RemoteProtocolError`` NL-101 to NL-104, NL-001; NL-343 for their lengths."""
+        """The package's parts. Raises ``RemoteProtocolError`` NL-101 to NL-104, NL-001; NL-353 for their lengths."""
         reader = Reader(data)
         user = parse_user_uri(reader.text())
         package = LinkPackage(user, *(reader.vector() for _ in range(5)))
         reader.finish()
         keys_fit = all(len(seed) in {0, SEED_BYTES} for seed in (package.account_seed, package.history_key))
         if len(package.account_key) != PUBLIC_KEY_BYTES or not keys_fit:
-            raise RemoteProtocolError("NL-343", "a key that is not 32 bytes")
+            raise RemoteProtocolError("NL-353", "a key that is not 32 bytes")
         return package
 
     def verify(self, device: DeviceUri, signature_key: bytes, now_ms: TimestampMs) -> tuple[DeviceList, Leaf]:
         """The device list, which names ``device`` with this key, and its leaf.
 
-        Raises as ``SignedDeviceList.verify`` and ``verify_leaf``; ``VerificationError`` NL-344 when it is for another
+        Raises as ``SignedDeviceList.verify`` and ``verify_leaf``; ``VerificationError`` NL-354 when it is for another
         device or person.
         """
         if self.user != user_of(device):
-            raise VerificationError("NL-344", "a link to another person")
+            raise VerificationError("NL-354", "a link to another person")
         listed = SignedDeviceList.decode(self.device_list).verify(self.user, self.account_key, now_ms)
         leaf = verify_leaf(self.credential, signature_key, listed)
         if leaf.device != device or not leaf.listed:
-            raise VerificationError("NL-344", "a link for another device")
+            raise VerificationError("NL-354", "a link for another device")
         return listed, leaf

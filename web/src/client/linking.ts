@@ -23,7 +23,7 @@ export async function sealLink(code: LinkCode, linked: LinkPackage): Promise<Byt
 /**
  * What somebody who has seen `code` has left for us. `sealingKey`: the X25519 private key.
  *
- * Throws `VerificationError` NL-345; `RemoteProtocolError` as `decodeLinkPackage`.
+ * Throws `VerificationError` NL-355; `RemoteProtocolError` as `decodeLinkPackage`.
  */
 export async function unsealLink(code: LinkCode, sealingKey: CryptoKey, sealed: Bytes): Promise<LinkPackage> {
   const enc = copy(sealed.subarray(0, ENCAPSULATED_BYTES));
@@ -32,7 +32,7 @@ export async function unsealLink(code: LinkCode, sealingKey: CryptoKey, sealed: 
   try {
     opened = await SUITE.open({ recipientKey: sealingKey, enc, info: linkInfo(code) }, ciphertext);
   } catch {
-    throw new VerificationError('NL-345', "a package that does not open with the code's key");
+    throw new VerificationError('NL-355', "a package that does not open with the code's key");
   }
   return decodeLinkPackage(new Uint8Array(opened));
 }

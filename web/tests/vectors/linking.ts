@@ -41,7 +41,7 @@ export const RUNNERS: Runners = {
     });
 
     test.each(file.refused_codes)('what is no link code is refused: $name', async ({ text }) => {
-      expect(await checkOf(() => readLinkCode(text))).toBe('NL-341');
+      expect(await checkOf(() => readLinkCode(text))).toBe('NL-351');
     });
 
     test('a sealed package opens and names the new device', async () => {

@@ -168,10 +168,9 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     return Router(
         "/v1",
         route_handlers=[
-            Router("/", route_handlers=[register, challenge, sign_in], guards=[check_arrival]),
+            Router("/", route_handlers=[register, challenge, sign_in, mailbox], guards=[check_arrival]),
             device_list,
             update_device_list,
-            mailbox,
             add_key_packages,
             count_key_packages,
             claim,

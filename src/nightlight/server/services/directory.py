@@ -140,12 +140,12 @@ class DirectoryService:
     async def mailbox(self, mailbox: str) -> Mailbox:
         """What was left for a new device at ``mailbox``.
 
-        Raises ``RefusedError``: ``not_found`` NL-456 (nothing, or nothing any more); ``malformed`` NL-457.
+        Raises ``RefusedError``: ``not_found`` NL-473 (nothing, or nothing any more); ``malformed`` NL-474.
         """
         async with self.store.read() as unit:
             package = await unit.accounts.link(_read_mailbox(mailbox), self.clock())
         if package is None:
-            raise RefusedError(ProblemName.NOT_FOUND)  # NL-456
+            raise RefusedError(ProblemName.NOT_FOUND)  # NL-473
         return Mailbox(package)
 
     async def upload(self, caller: Caller, upload: KeyPackageUpload) -> KeyPackageCount:
@@ -236,9 +236,9 @@ async def _known_list(unit: DeliveryUnit, user: UserUri) -> tuple[Account, Devic
 
 
 def _read_mailbox(text: str) -> bytes:
-    """Raises ``RefusedError`` ``malformed`` NL-457."""
+    """Raises ``RefusedError`` ``malformed`` NL-474."""
     if _MAILBOX.fullmatch(text) is None:
-        raise RefusedError(ProblemName.MALFORMED)  # NL-457
+        raise RefusedError(ProblemName.MALFORMED)  # NL-474
     return bytes.fromhex(text)
 
 
