@@ -11,12 +11,14 @@ import msgspec
 from nightlight.mls.group import Member, scope
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol import franking
+from nightlight.protocol.codec import Reader, write_vector
 from nightlight.protocol.credential import LeafCredential
 from nightlight.protocol.franking import Frank, FrankingAgent
 from nightlight.protocol.ids import HubUri, TimestampMs, device_uri
 from nightlight.protocol.messages import ClaimedKeyPackages, Delivery, UserDevices
+from nightlight.protocol.roles import Role, decode_roles, encode_roles
 from tests.contract.device import Device
-from tests.support.people import MIRA
+from tests.support.people import JUNO, MIRA
 from tests.web.cheating_hub import MESSAGES, Change, Scene
 from tests.web.juno import DAYS_30_S
 
@@ -128,7 +130,7 @@ def mira_s_ghost(scene: Scene, newer: int) -> Change:
     claimed = LeafCredential(device_uri(MIRA, "ghost"), listed.account_key, listed.version + newer, bytes(64))
     ghost.set_credential(claimed.encode())
     [package] = ghost.key_packages(1, lifetime_s=DAYS_30_S, now_s=Device.now_s())
-    return from_juno(scene, scene.juno.forger.adding(package))
+    return from_juno(scene, scene.juno.forger.commit(add=[package]))
 
 
 async def ghost_leaf(scene: Scene) -> Change:
@@ -142,7 +144,12 @@ async def ghost_of_an_unseen_list(scene: Scene) -> Change:
 async def ghost_of_another_account(scene: Scene) -> Change:
     """A whole person who says that she is Mira, too."""
     [package] = Device(MIRA, "ghost").key_packages(1)
-    return from_juno(scene, scene.juno.forger.adding(package))
+    return from_juno(scene, scene.juno.forger.commit(add=[package]))
+
+
+async def stolen_role(scene: Scene) -> Change:
+    """Juno, a member, makes herself an owner."""
+    return from_juno(scene, scene.juno.forger.commit(roles=encode_roles({JUNO: Role.OWNER})))
 
 
 async def extension_swap(scene: Scene) -> Change:
@@ -163,6 +170,7 @@ COMMIT_ATTACKS = [
     Attack("ghost leaf", "NL-323", "juno", ghost_leaf),
     Attack("ghost leaf of an unseen list", "NL-522", "juno", ghost_of_an_unseen_list),
     Attack("ghost leaf of another account key", "NL-321", "juno", ghost_of_another_account),
+    Attack("stolen role", "NL-174", "juno", stolen_role),
     Attack("extension swap", "NL-226", "juno", extension_swap),
     Attack("external commit", "NL-223", "juno", external_commit),
     Attack("commit in a PrivateMessage", "NL-220", "juno", private_commit),
@@ -183,9 +191,23 @@ async def welcome_with_another_franking_key(scene: Scene) -> Change:
         group = mira.create_group(delivery.room.encode(), OTHER_AGENT.encode())
         staged = group.commit(add=[package], now_s=Device.now_s())
         assert staged.welcome is not None
-        return altered(delivery, payload=staged.welcome)
+        _, roles = taken_apart(delivery)
+        return altered(delivery, payload=write_vector(staged.welcome) + write_vector(roles))
 
     return change
+
+
+def taken_apart(welcome: Delivery) -> tuple[bytes, bytes]:
+    """The Welcome, and the roles that the hub gives with it."""
+    reader = Reader(welcome.payload)
+    return reader.vector(), reader.vector()
+
+
+def without_mira(honest: Delivery) -> Delivery:
+    """The roles name everybody but her who began the room."""
+    welcome, encoded = taken_apart(honest)
+    roles = {user: role for user, role in decode_roles(encoded).items() if user != MIRA}
+    return altered(honest, payload=write_vector(welcome) + write_vector(encode_roles(roles)))
 
 
 WELCOME_ATTACKS = [
@@ -194,6 +216,7 @@ WELCOME_ATTACKS = [
         "Welcome to another room", "NL-523", "hub", simply(lambda each: altered(each, room=f"{each.room}-elsewhere"))
     ),
     Attack("Welcome by nobody inside", "NL-524", "juno", another_sender),
+    Attack("roles of others", "NL-525", "hub", simply(without_mira)),
 ]
 
 

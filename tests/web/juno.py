@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from nightlight.mls.group import Member
+from nightlight.protocol.codec import Reader
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import ContactAction, Delivery, EntryKind
 from tests.contract.device import DAY_S, Device, Line
@@ -49,9 +51,9 @@ class Forger:
         """The device is in the room of ``welcome``, and in no other."""
         self._ask("join", bytes=welcome.hex())
 
-    def adding(self, key_package: bytes) -> bytes:
-        """A commit that adds ``key_package``."""
-        commit, _welcome = self._ask("commit", add=[key_package.hex()], remove=[])
+    def commit(self, *, add: Sequence[bytes] = (), roles: bytes = b"") -> bytes:
+        """A commit that adds these key packages and gives these roles."""
+        commit, _welcome = self._ask("commit", add=[package.hex() for package in add], remove=[], roles=roles.hex())
         self._ask("discard")
         return bytes.fromhex(commit)
 
@@ -93,5 +95,5 @@ class Juno:
             while True:
                 frame = await frames.receive()
                 if isinstance(frame, Delivery) and frame.kind is EntryKind.WELCOME and frame.room == room:
-                    self.forger.join(frame.payload)
+                    self.forger.join(Reader(frame.payload).vector())
                     return
