@@ -31,6 +31,8 @@ from tests.support.people import (
 )
 
 MESSAGES = 6
+SONG = b"A song of the lake. " * 60_000
+"""More than one chunk."""
 
 
 async def alive(folder: Path, url: str) -> Client:
@@ -77,12 +79,21 @@ async def link(client: Client, folder: Path, url: str) -> None:
     await tablet.close()
 
 
+async def share(client: Client, room: RoomUri, folder: Path) -> None:
+    """Mira's file is on its way, or there."""
+    if not client.uploads(room) and not any(message.attachments for message in conversation(client, room)):
+        path = folder / "song.txt"
+        path.write_bytes(SONG)
+        await client.send_file(room, path, caption="a song")
+
+
 async def live(folder: Path, url: str) -> None:
     """Everything a client does: registers, asks, makes and joins rooms, commits, and talks, also while offline."""
     client = await alive(folder, url)
     await connected(client)
     room = await insist(lambda: client.room_with(TOMAS))
     await talk(client, room, up_to=MESSAGES // 2)
+    await share(client, room, folder)
     await client.update(room)
     await until(lambda: len(client.rooms()) == 2, "Mira is in Tomas's room too")
     await link(client, folder, url)
@@ -95,6 +106,7 @@ async def live(folder: Path, url: str) -> None:
     await talk(client, room, up_to=MESSAGES)
     await client.connect()
     await until(lambda: sum(not message.own for message in conversation(client, room)) > 0, "Mira hears Tomas")
+    await until(lambda: not client.uploads(room), "the file is a message")
     await until(lambda: not any(message.state in UNSENT for message in conversation(client, room)), "all is sent")
     await client.close()
 

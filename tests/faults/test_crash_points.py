@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,12 +13,13 @@ import pytest
 from nightlight.client import faults as client_faults
 from nightlight.client.events import ContactChanged
 from nightlight.client.sdk import Client
+from nightlight.errors import RefusedError
 from nightlight.mls.signing import SigningKey
-from nightlight.protocol.ids import RoomUri, UserUri
+from nightlight.protocol.ids import BlobId, RoomUri, UserUri
 from nightlight.protocol.messages import ContactState
 from nightlight.server import faults as server_faults
-from tests.faults.life import MESSAGES
-from tests.support.people import MIRA, TOMAS, insist, newcomer, returning, settled, texts, until
+from tests.faults.life import MESSAGES, SONG
+from tests.support.people import MIRA, TOMAS, conversation, insist, newcomer, returning, settled, texts, until
 from tests.support.server import ServerProcess
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,16 @@ async def renew_device_list(client: Client) -> None:
     await client._hub.publish_device_list(signed.encode())
 
 
+async def share_and_take_back(client: Client, room: RoomUri, folder: Path, caption: str) -> None:
+    """A file is a message, and what was uploaded beside it is gone."""
+    path = folder / "song.txt"
+    path.write_bytes(SONG)
+    await client.wait_sent(await client.wait_uploaded(await client.send_file(room, path, caption=caption)))
+    blob = BlobId((await insist(lambda: client._hub.begin_upload(1))).blob)
+    with suppress(RefusedError):  # it may be gone, and the answer lost
+        await insist(lambda: client._hub.remove_blob(blob))
+
+
 @pytest.mark.parametrize("point", server_faults.POINTS)
 async def test_the_server_dies_at_a_step_and_nothing_acknowledged_is_lost(
     server: ServerProcess, tmp_path: Path, point: str
@@ -73,6 +84,9 @@ async def test_the_server_dies_at_a_step_and_nothing_acknowledged_is_lost(
         await mira.update(room)
         if point.startswith("device_list"):
             await insist(lambda: renew_device_list(mira))
+        elif "_blob." in point:
+            said.append(f"song {len(said)}")
+            await share_and_take_back(mira, room, tmp_path, said[-1])
     assert await death == KILLED
     await settled(room, mira, tomas)
     assert texts(tomas, room) == said
@@ -155,5 +169,9 @@ async def test_a_client_dies_at_a_step_and_goes_on_where_it_was(
     said = [text for summary in tomas.rooms() for text in texts(tomas, summary.room) if text.startswith("mira")]
     assert said == [f"mira {number}" for number in range(MESSAGES)]
     assert len(mira.rooms()) == len(tomas.rooms()) == 2
+    (song,) = [
+        message for summary in tomas.rooms() for message in conversation(tomas, summary.room) if message.attachments
+    ]
+    assert b"".join(await tomas.open_file(song.message_id)) == SONG
     await mira.close()
     await tomas.close()

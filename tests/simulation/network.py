@@ -103,25 +103,39 @@ class MemoryTransport:
 
     async def call(self, method: str, path: str, answer: type[T], *, body: Any = None, token: str | None = None) -> T:
         """As ``Transport.call``."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        response = await self._pass_on(method, path, body, headers)
+        return read_answer(response.status_code, response.content, answer)
+
+    async def fetch(self, path: str, first: int, last: int, *, token: str) -> bytes:
+        """As ``Transport.fetch``."""
+        headers = {"authorization": f"Bearer {token}", "range": f"bytes={first}-{last}"}
+        response = await self._pass_on("GET", path, None, headers)
+        if not response.is_success:
+            read_answer(response.status_code, response.content, object)
+        return response.content
+
+    async def _pass_on(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        """The answer, after what befalls the request."""
         deed = self._link.requests.popleft() if self._link.requests else None
         if deed in {Deed.LOSE, Deed.CUT_BEFORE}:
             raise UnavailableError("the request is lost")
-        response = await self._ask(method, path, body, token)
+        response = await self._ask(method, path, body, headers)
         if deed is Deed.DOUBLE:
-            response = await self._ask(method, path, body, token)
+            response = await self._ask(method, path, body, headers)
         if deed in {Deed.CUT_AFTER, Deed.SWAP}:
             raise UnavailableError("the answer is lost")
-        return read_answer(response.status_code, response.content, answer)
+        return response
 
-    async def _ask(self, method: str, path: str, body: Any, token: str | None) -> httpx.Response:
+    async def _ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
         application = self._link.reach()
         if application is None:
             raise UnavailableError("nobody listens")
-        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
-            content = None if body is None else msgspec.json.encode(body)
-            return await http.request(method, path, content=content, headers=headers)
+            if body is not None and not isinstance(body, bytes):
+                body, headers = msgspec.json.encode(body), headers | {"content-type": "application/json"}
+            return await http.request(method, path, content=body, headers=headers)
 
     async def open(self) -> Stream:
         """As ``Transport.open``."""

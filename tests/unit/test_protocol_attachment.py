@@ -49,7 +49,7 @@ def blob(data: bytes, seal: Seal, step: int = 5) -> UncheckedBlob:
 def external(**changes: Any) -> ExternalPart:
     """A good attachment's part, with changes."""
     _, seal = sealed(b"a lake in the morning")
-    body = attachment_body(Attachment(HUB, BLOB, seal, "text/plain", "lake.txt"))
+    body = attachment_body([Attachment(HUB, BLOB, seal, "text/plain", "lake.txt")])
     assert isinstance(body, ExternalPart)
     return replace(body, **changes)
 
@@ -112,7 +112,7 @@ def test_an_attachment_comes_out_of_a_message_as_it_went_in(
 ) -> None:
     _, seal = sealed(b"a lake")
     attachment = Attachment(HUB, BLOB, seal, "image/jpeg", "lake.jpg", "a lake", preview)
-    data = content.encode(MimiContent(bytes(16), EXTENSIONS, attachment_body(attachment, caption)))
+    data = content.encode(MimiContent(bytes(16), EXTENSIONS, attachment_body([attachment], caption)))
     body = content.decode(data).body
     assert read_attachments(body) == [attachment]
     assert content.words_of(body) == (None if caption is None else Words("in the morning"))

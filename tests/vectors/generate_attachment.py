@@ -32,7 +32,7 @@ GOOD = Attachment(HUB, BLOB, SEAL, "text/plain", "lake.txt", "a lake")
 
 def external(**changes: Any) -> ExternalPart:
     """The part of ``GOOD``, with changes."""
-    body = attachment_body(GOOD)
+    body = attachment_body([GOOD])
     assert isinstance(body, ExternalPart)
     return replace(body, **changes)
 
@@ -48,12 +48,12 @@ def messages() -> list[dict[str, Any]]:
     odd = replace(PREVIEW, content_type="image/svg+xml")
     large = replace(PREVIEW, content=bytes(12_001))
     rows: list[tuple[str, Part, list[tuple[str, SinglePart | None]]]] = [
-        ("alone", attachment_body(GOOD), [("lake.txt", None)]),
-        ("with a caption", attachment_body(GOOD, SinglePart(TEXT_PLAIN, b"in the morning")), [("lake.txt", None)]),
-        ("with a preview", attachment_body(replace(GOOD, preview=PREVIEW)), [("lake.txt", PREVIEW)]),
+        ("alone", attachment_body([GOOD]), [("lake.txt", None)]),
+        ("with a caption", attachment_body([GOOD], SinglePart(TEXT_PLAIN, b"in the morning")), [("lake.txt", None)]),
+        ("with a preview", attachment_body([replace(GOOD, preview=PREVIEW)]), [("lake.txt", PREVIEW)]),
         (
             "with both",
-            attachment_body(replace(GOOD, preview=PREVIEW), SinglePart(TEXT_PLAIN, b"hello")),
+            attachment_body([replace(GOOD, preview=PREVIEW)], SinglePart(TEXT_PLAIN, b"hello")),
             [("lake.txt", PREVIEW)],
         ),
         ("several", several, [("1", None), ("2", PREVIEW)]),
@@ -66,7 +66,7 @@ def messages() -> list[dict[str, Any]]:
         ("a preview too large", MultiPart(PartSemantics.SINGLE_UNIT, (large, external())), [("lake.txt", None)]),
         (
             "at another hub",
-            attachment_body(replace(GOOD, hub=HubUri("mimi://elsewhere.example"))),
+            attachment_body([replace(GOOD, hub=HubUri("mimi://elsewhere.example"))]),
             [("lake.txt", None)],
         ),
         ("none", SinglePart(TEXT_PLAIN, b"hello"), []),

@@ -50,7 +50,7 @@ def test_what_is_kept_of_the_two_has_two_names() -> None:
 def test_the_franked_content_says_which_key_was_meant() -> None:
     tags = set()
     for seal in SEALS:
-        body = attachment_body(Attachment(HUB, BLOB, seal, "image/png"))
+        body = attachment_body([Attachment(HUB, BLOB, seal, "image/png")])
         data = content.encode(MimiContent(bytes(16), EXTENSIONS, body))
         (attachment,) = read_attachments(content.decode(data).body)
         assert attachment.seal == seal

@@ -64,10 +64,22 @@ export async function sealName(seal: Seal): Promise<string> {
 
 // --- in a message ---------------------------------------------------------------------------------------------------
 
-/** The body of a message with one attachment, and a caption if there is one. */
-export function attachmentBody(attachment: Attachment, caption: Part | null = null): Part {
-  const { seal, preview } = attachment;
-  const external: ExternalPart = {
+/** The body of a message with `attachments`, at least one, and a caption if there is one. */
+export function attachmentBody(attachments: readonly Attachment[], caption: Part | null = null): Part {
+  const parts: Part[] = caption === null ? [] : [caption];
+  for (const attachment of attachments) {
+    const { preview } = attachment;
+    if (preview !== null) parts.push({ kind: 'single', disposition: Disposition.preview, language: '', ...preview });
+    parts.push(externalPart(attachment));
+  }
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  return { kind: 'multi', disposition: Disposition.render, language: '', semantics: PartSemantics.singleUnit, parts };
+}
+
+function externalPart(attachment: Attachment): ExternalPart {
+  const { seal } = attachment;
+  return {
     kind: 'external',
     disposition: Disposition.attachment,
     language: '',
@@ -83,16 +95,6 @@ export function attachmentBody(attachment: Attachment, caption: Part | null = nu
     contentHash: seal.contentHash,
     description: attachment.description,
     filename: attachment.filename,
-  };
-  const parts: Part[] = caption === null ? [] : [caption];
-  if (preview !== null) parts.push({ kind: 'single', disposition: Disposition.preview, language: '', ...preview });
-  if (parts.length === 0) return external;
-  return {
-    kind: 'multi',
-    disposition: Disposition.render,
-    language: '',
-    semantics: PartSemantics.singleUnit,
-    parts: [...parts, external],
   };
 }
 

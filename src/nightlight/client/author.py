@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from nightlight.client.events import Message, MessageState
 from nightlight.client.records import RoomRecord
 from nightlight.client.store import Store
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol import content
+from nightlight.protocol.attachment import Attachment, attachment_body
 from nightlight.protocol.content import SALT_BYTES, Expiry, MimiContent
 from nightlight.protocol.conversation import LONGEST_LIFE_S, MAX_FORWARDED, SHORTEST_LIFE_S, is_reaction
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri
+from nightlight.protocol.part import SinglePart
 
 MAX_TEXT_BYTES = 32_000
 """So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message."""
@@ -32,7 +35,7 @@ class Author:
         self._store = store
         self._random = random
 
-    def text(
+    def text(  # noqa: PLR0913 - all that a message may be
         self,
         room: RoomUri,
         text: str,
@@ -40,8 +43,11 @@ class Author:
         reply_to: MessageId | None = None,
         lifetime_s: int | None = None,
         forwarded: int = 0,
+        attachments: Sequence[Attachment] = (),
     ) -> MimiContent:
         """``text``, in reply to a message if named. ``lifetime_s``: for this one, instead of the room's.
+
+        With ``attachments``, it is their caption, and may be empty.
 
         Raises ``not_found`` (not in the room), ``too_large`` (more than 32,000 bytes), ``malformed`` (not a lifetime).
         """
@@ -49,18 +55,20 @@ class Author:
         if reply_to is not None and self._shown(reply_to).room != room:
             raise RefusedError(ProblemName.NOT_FOUND)
         life_s = check_lifetime(record.lifetime_s if lifetime_s is None else lifetime_s)
-        return self._checked(
-            content.text_message(
-                self._random(SALT_BYTES),
-                self._user,
-                room,
-                _of_size(text),
-                mentions=record.members,
-                in_reply_to=reply_to,
-                expires=None if life_s is None else Expiry(relative=True, seconds=life_s),
-                forwarded=forwarded,
-            )
+        message = content.text_message(
+            self._random(SALT_BYTES),
+            self._user,
+            room,
+            _of_size(text),
+            mentions=record.members,
+            in_reply_to=reply_to,
+            expires=None if life_s is None else Expiry(relative=True, seconds=life_s),
+            forwarded=forwarded,
         )
+        if attachments:
+            caption = message.body if text and isinstance(message.body, SinglePart) else None
+            message = replace(message, body=attachment_body(attachments, caption))
+        return self._checked(message)
 
     def edit(self, message_id: MessageId, text: str) -> MimiContent:
         """The person's own message says ``text`` instead. Raises ``not_allowed`` for somebody else's."""
@@ -120,7 +128,10 @@ class Author:
             raise RefusedError(ProblemName.TOO_MANY)
         message = self._shown(message_id)
         count = min(message.forwarded + 1, MAX_FORWARDED)
-        return [self.text(room, message.text, forwarded=count) for room in dict.fromkeys(rooms)]
+        attachments = self._store.timeline.attachments(message_id)
+        return [
+            self.text(room, message.text, forwarded=count, attachments=attachments) for room in dict.fromkeys(rooms)
+        ]
 
     # --- what must hold
 

@@ -10,10 +10,12 @@ from nightlight.client.events import ConnectionChanged, ConnectionState, Message
 from nightlight.client.housekeeping import Housekeeping
 from nightlight.client.hub import Hub
 from nightlight.client.inbox import HUB
+from nightlight.client.sealed_files import SealedFiles
 from nightlight.client.session import Connect, Disconnect, Refresh, SendFrame
 from nightlight.client.store import Store, StoreError
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import Stream
+from nightlight.client.uploads import Uploads
 from nightlight.client.watchers import Watchers
 from nightlight.errors import (
     NightlightError,
@@ -36,6 +38,8 @@ CHORES_EVERY_MS = 6 * 3_600_000
 EXPIRY_LOOK_MS = 60_000
 """The clock by which messages expire may jump: it is looked at this often while one waits for its end."""
 FIRST_CHORE_WAIT_S, LONGEST_CHORE_WAIT_S = 0.5, 60.0
+UPLOADS = "uploads"
+"""The chore that may take long: no other waits for it."""
 _RANDOM_BYTES = 4
 
 
@@ -54,6 +58,8 @@ class Connection:
         self._hub = hub
         self._surroundings = surroundings
         self.housekeeping = Housekeeping(store, hub, surroundings, self.wake)
+        self.files = SealedFiles(store.files)
+        self.uploads = Uploads(store, hub, self.housekeeping, self.files, surroundings, lambda: self.device, self.wake)
         self._chores: dict[str, asyncio.Task[None]] = {}
         self._due: set[str] = set()
         self._chores_at_ms = 0
@@ -173,6 +179,7 @@ class Connection:
     async def _sleep(self) -> None:
         """Until somebody wakes us, or a timer is due."""
         told_everything = self._receipts_at_ms is None and not self.device.session.busy
+        told_everything = told_everything and not self.uploads.busy
         if self._online.is_set() and told_everything and not self._awake.is_set():
             self.settled.set()
         now_ms = self._surroundings.monotonic_ms()
@@ -320,8 +327,15 @@ class Connection:
 
     def _do_chores(self) -> None:
         self._chores_at_ms = self._surroundings.monotonic_ms() + CHORES_EVERY_MS
-        for what in ("contacts", "devices", "key_packages", "everything_else"):
+        for what in ("contacts", "devices", "key_packages", "everything_else", UPLOADS):
             self.chore(what)
+
+    async def _do_chore(self, what: str) -> float | None:
+        """The chore is done; after how many seconds to do it again, if that is known."""
+        if what != UPLOADS:
+            return await self.housekeeping.do(what, self.device)
+        await self.uploads.go_on()
+        return None
 
     async def _work(self, what: str) -> None:
         wait_s = FIRST_CHORE_WAIT_S
@@ -329,7 +343,7 @@ class Connection:
             while what in self._due:
                 self._due.discard(what)
                 try:
-                    again_s = await self.housekeeping.do(what, self.device)
+                    again_s = await self._do_chore(what)
                 except UnavailableError:
                     self._due.add(what)
                     await asyncio.sleep(wait_s)

@@ -211,9 +211,12 @@ class Device:
 
     # --- messages
 
-    def say(self, message: MimiContent) -> MessageId:
-        """``message`` is durable in the outbox; what it is about is shown as it leaves it."""
-        message_id, item = self._outbox.say(message)
+    def say(self, message: MimiContent, upload_id: str | None = None) -> MessageId:
+        """``message`` is durable in the outbox; what it is about is shown as it leaves it.
+
+        ``upload_id``: the upload that it was.
+        """
+        message_id, item = self._outbox.say(message, upload_id)
         self.events += changed_by(self._store.timeline, message_id)
         self._queued(item)
         return message_id

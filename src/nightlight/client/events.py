@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from nightlight.errors import ProblemName
+from nightlight.protocol.attachment import TAG_BYTES, Attachment
 from nightlight.protocol.conversation import Reaction
+from nightlight.protocol.filename import safe_filename
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import ContactState
 from nightlight.protocol.roles import Roles
@@ -40,6 +43,34 @@ class ConnectionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that a message has. ``filename`` is harmless here; ``content_type`` is its sender's word.
+
+    ``size``: bytes. ``preview``: a small picture of its sender's making, ``preview_type``, or None.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+    description: str = ""
+    preview: bytes | None = field(default=None, repr=False)
+    preview_type: str = ""
+
+
+def attached(attachment: Attachment) -> AttachedFile:
+    """What an application is told of an attachment: nothing that opens it."""
+    preview = attachment.preview
+    return AttachedFile(
+        safe_filename(attachment.filename),
+        attachment.content_type,
+        attachment.seal.size - TAG_BYTES,
+        attachment.description,
+        None if preview is None else preview.content,
+        "" if preview is None else preview.content_type,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation, ready to show."""
 
@@ -61,6 +92,7 @@ class Message:
     """By its sender: ``text`` is empty."""
     forwarded: int = 0
     """How often it was forwarded, as its sender says."""
+    attachments: tuple[AttachedFile, ...] = ()
     lifetime_s: int | None = None
     """How long it stays once it is read; the sender's own, once the hub has it."""
     expires_at_ms: TimestampMs | None = None
@@ -126,6 +158,33 @@ class MessageStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUpload:
+    """A file that is not a message yet. ``size``: bytes that go to the hub; ``problem``: why it cannot be sent."""
+
+    upload_id: str
+    filename: str
+    content_type: str
+    size: int
+    caption: str
+    problem: ProblemName | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadChanged:
+    """A file that this person sends has come further: ``sent`` of ``size`` bytes are at the hub.
+
+    Then it is a message, ``message_id``; or it cannot be sent, for ``reason``: the problem's name.
+    """
+
+    upload_id: str
+    room: RoomUri
+    sent: int
+    size: int
+    message_id: MessageId | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ContactChanged:
     """A contact has another state; ``None`` when there is no relation any more."""
 
@@ -168,6 +227,7 @@ Event = (
     | MessageChanged
     | MessageExpired
     | MessageStateChanged
+    | UploadChanged
     | ContactChanged
     | RoomChanged
     | FaultSeen

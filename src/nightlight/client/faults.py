@@ -24,6 +24,11 @@ POINTS: dict[str, str] = {
     "link.after_store": "a device is being taken in, the server does not know",
     "link.after_publish": "the server knows a device that is taken in, this one has not heard so",
     "link.after_join": "a device is linked, and has no key packages at the server yet",
+    "upload.before_store": "a file is sealed, its upload not yet durable",
+    "upload.after_store": "an upload is durable, not yet begun",
+    "upload.after_chunk": "the hub has a chunk, and has said so",
+    "upload.before_finish": "the hub has all chunks",
+    "upload.after_finish": "the hub has a blob, its message is not yet durable",
     "key_packages.after_store": "new key packages are durable, not yet published",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -11,8 +12,11 @@ from nightlight.client.trust import Clock
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol.credential import SESSION_LABEL, session_content
-from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.ids import BlobId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import (
+    BlobCreation,
+    BlobHash,
+    BlobUpload,
     Challenge,
     ChallengeRequest,
     ClaimedKeyPackages,
@@ -113,14 +117,42 @@ class Hub:
         """What the hub knows of a room that this device is in."""
         return await self._call("GET", f"/v1/room?room={quote(room, safe='')}", Room)
 
+    async def begin_upload(self, size: int) -> BlobUpload:
+        """A new upload of so many bytes has an id."""
+        return await self._call("POST", "/v1/blobs", BlobUpload, BlobCreation(size))
+
+    async def upload(self, blob: BlobId) -> BlobUpload:
+        """How far our upload is."""
+        return await self._call("GET", f"/v1/blobs/{blob}/upload", BlobUpload)
+
+    async def append_chunk(self, blob: BlobId, offset: int, chunk: bytes) -> BlobUpload:
+        """The hub has the chunk; a repeat changes nothing."""
+        return await self._call("PUT", f"/v1/blobs/{blob}/upload?offset={offset}", BlobUpload, chunk)
+
+    async def finish_upload(self, blob: BlobId, sha256: bytes) -> BlobUpload:
+        """The blob can be fetched; a repeat changes nothing."""
+        return await self._call("POST", f"/v1/blobs/{blob}/upload", BlobUpload, BlobHash(sha256))
+
+    async def remove_blob(self, blob: BlobId) -> None:
+        """Our upload or blob is gone."""
+        await self._call("DELETE", f"/v1/blobs/{blob}", object)
+
+    async def fetch_blob(self, blob: BlobId, first: int, last: int) -> bytes:
+        """These bytes of a blob, both ends included."""
+        return await self._signed(lambda token: self._transport.fetch(f"/v1/blobs/{blob}", first, last, token=token))
+
     async def _call(self, method: str, path: str, answer: type[T], body: Any = None) -> T:
+        return await self._signed(lambda token: self._transport.call(method, path, answer, body=body, token=token))
+
+    async def _signed(self, ask: Callable[[str], Awaitable[T]]) -> T:
+        """The answer to ``ask``, which takes a token."""
         try:
-            return await self._transport.call(method, path, answer, body=body, token=await self._token())
+            return await ask(await self._token())
         except RefusedError as error:
             if error.problem is not ProblemName.UNAUTHENTICATED:
                 raise
         self.forget_token()  # it ended early: the server was set up anew, or its clock jumped
-        return await self._transport.call(method, path, answer, body=body, token=await self._token())
+        return await ask(await self._token())
 
     async def _token(self) -> str:
         """A bearer token that does not end soon."""

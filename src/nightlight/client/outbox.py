@@ -52,8 +52,11 @@ class Outbox:
     def _new_id(self) -> SubmissionId:
         return submission_id(self._clock(), self._random(10))
 
-    def say(self, message: MimiContent) -> tuple[MessageId, OutboxItem]:
-        """``message``, by this person and for an open room, is durable at the end of the outbox, and shown."""
+    def say(self, message: MimiContent, upload_id: str | None = None) -> tuple[MessageId, OutboxItem]:
+        """``message``, by this person and for an open room, is durable at the end of the outbox, and shown.
+
+        ``upload_id``: the upload that is this message from now on.
+        """
         user, room = self._identity.user, message.room
         encoded = content.encode(message)
         message_id = content.message_id(user, room, encoded)
@@ -62,6 +65,8 @@ class Outbox:
             said = conversation.read(message, timeline.before(room))
             timeline.add(Placed(room, message_id, user, own=True, state=MessageState.QUEUED), said, self._clock())
             item = self._enqueue(room, ItemKind.MESSAGE, encoded, message_id)
+            if upload_id is not None:
+                self._store.drop_upload(upload_id)
             crash_point("send.before_store")
         crash_point("send.after_store")
         return message_id, item

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageCms, ImageOps, ImageSequence
+from PIL import Image, ImageCms, ImageOps, ImageSequence, UnidentifiedImageError
 
 from nightlight.errors import NightlightError
 from nightlight.protocol.attachment import MAX_PREVIEW_BYTES
@@ -22,8 +22,9 @@ from nightlight.protocol.part import Disposition, SinglePart
 MAX_PIXELS = 64_000_000
 """All frames together; about 256 MB unpacked."""
 PREVIEW_PIXELS = 320
-_KINDS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
-"""Pillow's names. An MPO is a JPEG with more pictures behind it, which do not go with it."""
+_KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+"""By Pillow's names."""
+_MOVING = {"PNG", "WEBP", "GIF"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90, "optimize": True},
     "PNG": {"optimize": True},
@@ -58,12 +59,12 @@ def clean(path: Path) -> Picture | None:
     with path.open("rb") as file, _within_bounds():
         try:
             image = Image.open(file, formats=tuple(_KINDS))
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             return None
-        frames = getattr(image, "n_frames", 1) if image.format in {"GIF", "PNG", "WEBP"} else 1
+        frames = getattr(image, "n_frames", 1) if image.format in _MOVING else 1
         if image.width * image.height * frames > MAX_PIXELS:
             raise PictureError("this picture has too many pixels")
-        kind = "JPEG" if image.format == "MPO" else str(image.format)
+        kind = str(image.format) if image.format in _KINDS else "JPEG"  # with more pictures behind it, which stay here
         made = [_pixels(frame) for frame, _ in zip(ImageSequence.Iterator(image), range(frames), strict=False)]
         content = _encoded(kind, made, image)
         return Picture(_KINDS[kind], content, _preview(made[0]))
@@ -118,9 +119,7 @@ def _within_bounds() -> Iterator[None]:
     """Whatever a decoder stumbles over is a damaged picture."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # among them Pillow's own about size: we have refused it, or it is in bounds
+            warnings.simplefilter("ignore")  # Pillow's own words about size come later than ours
             yield
     except (PictureError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:

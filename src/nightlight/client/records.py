@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.errors import ProblemName
+from nightlight.protocol.attachment import Seal
+from nightlight.protocol.ids import BlobId, DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.part import SinglePart
 from nightlight.protocol.roles import Role, Roles
 
 
@@ -115,6 +118,24 @@ class OutboxItem:
     epoch: int | None = None
     payload: bytes | None = field(default=None, repr=False)
     welcome: bytes | None = field(default=None, repr=False)
+
+
+class Upload(Struct, frozen=True):
+    """A file on its way to the hub. ``seal``: how it is sealed and kept here; ``blob``: its id once the hub gave one.
+
+    ``problem``: why it cannot be sent.
+    """
+
+    upload_id: str
+    room: RoomUri
+    seal: Seal
+    content_type: str
+    filename: str
+    preview: SinglePart | None
+    caption: str
+    reply_to: MessageId | None
+    blob: BlobId | None = None
+    problem: ProblemName | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,12 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE rooms ADD COLUMN roles BLOB NOT NULL DEFAULT x'';   -- as protocol.roles encodes them
     """,
+    """
+    -- Files on their way to the hub, before they are messages; in the order in which they go.
+    CREATE TABLE uploads (
+        position INTEGER PRIMARY KEY,
+        upload_id TEXT NOT NULL UNIQUE,
+        upload BLOB NOT NULL                -- records.Upload
+    );
+    """,
 )

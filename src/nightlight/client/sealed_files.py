@@ -1,7 +1,7 @@
 """Sealed attachments on this machine, in a folder beside the store: the same ciphertext that lies at the hub.
 
-What opens them is in the store alone, so that no plaintext is on the disk. Each is kept under ``Seal.name``, in which the
-key takes part; a name tells nothing. They are what a report of an attachment needs.
+What opens them is in the store alone, so that no plaintext is on the disk. Each is kept under ``Seal.name``, in which
+the key takes part; a name tells nothing. They are what a report of an attachment needs.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from nightlight.client.events import FaultSeen
-from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing, Upload
 from nightlight.client.schema import MIGRATIONS
 from nightlight.client.timeline import Row, Timeline
 from nightlight.errors import NightlightError
@@ -123,6 +123,11 @@ class Store:
     def close(self) -> None:
         """The file is closed; whatever transaction was open is undone."""
         self._connection.close()
+
+    @property
+    def files(self) -> Path:
+        """The folder beside the store for sealed attachments; it need not be there."""
+        return self._path.with_name(self._path.name + "-files")
 
     def delete(self) -> None:
         """The closed store's files are gone."""
@@ -310,6 +315,30 @@ class Store:
     def dequeue(self, submission_id: SubmissionId) -> None:
         """The outbox does not hold the item."""
         self._write("DELETE FROM outbox WHERE submission_id = ?", (submission_id,))
+
+    # --- uploads
+
+    def put_upload(self, upload: Upload) -> None:
+        """The upload is as it says; a new one goes after all others."""
+        self._write(
+            "INSERT INTO uploads (upload_id, upload) VALUES (?, ?)"
+            " ON CONFLICT (upload_id) DO UPDATE SET upload = excluded.upload",
+            (upload.upload_id, msgspec.msgpack.encode(upload)),
+        )
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """The upload, if it has not become a message."""
+        row = self._row("SELECT upload FROM uploads WHERE upload_id = ?", (upload_id,))
+        return None if row is None else msgspec.msgpack.decode(row[0], type=Upload)
+
+    def uploads(self) -> list[Upload]:
+        """Every file that is not a message yet, in the order in which they go."""
+        rows = self._rows("SELECT upload FROM uploads ORDER BY position")
+        return [msgspec.msgpack.decode(row[0], type=Upload) for row in rows]
+
+    def drop_upload(self, upload_id: str) -> None:
+        """There is no such upload."""
+        self._write("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
 
     # --- receipts
 

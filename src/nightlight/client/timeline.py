@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from nightlight.client.events import Message, MessageState
+from nightlight.client.events import Message, MessageState, attached
 from nightlight.errors import ProblemName
 from nightlight.protocol import conversation
+from nightlight.protocol.attachment import Attachment
 from nightlight.protocol.conversation import Change, Earlier, Kind, Said
 from nightlight.protocol.ids import MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.words import Words
@@ -35,6 +36,7 @@ class _Details(Struct, frozen=True, array_like=True):
     forwarded: int = 0
     sets: tuple[str, ...] = ()
     unsets: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Timeline:
         """The message is stored; False when it was already. Its time runs from ``now_ms`` if it is our own."""
         words = said.words or Words("")
         kept = said.kind is not Kind.NOTHING and (said.target is None or not self._is_gone(said.target))
-        details = _Details(words.mentions, said.reply_to, said.forwarded, said.sets, said.unsets)
+        details = _Details(words.mentions, said.reply_to, said.forwarded, said.sets, said.unsets, said.attachments)
         lifetime_s = None if said.expires is None else conversation.lifetime_s(said.expires)
         ends_at_ms = None
         if said.expires is not None and placed.accepted_at_ms is not None:
@@ -212,6 +214,11 @@ class Timeline:
             changes.setdefault(row[0], []).append(_change(row))
         return [_message(row, changes.get(row[0], ())) for row in reversed(rows)]
 
+    def attachments(self, message_id: MessageId) -> tuple[Attachment, ...]:
+        """What is attached to the message as it is shown, with what opens it."""
+        rows = self._rows("SELECT details FROM shown WHERE message_id = ?", (message_id,))
+        return _details(rows[0][0]).attachments if rows else ()
+
     def unread(self, room: RoomUri) -> list[MessageId]:
         """Other people's messages after the place up to which this person has read, in order."""
         rows = self._rows(
@@ -335,6 +342,7 @@ def _message(row: Row, changes: Iterable[Change]) -> Message:
         edited=shown.edited,
         deleted=shown.deleted,
         forwarded=0 if shown.deleted else details.forwarded,
+        attachments=tuple(map(attached, details.attachments)),
         lifetime_s=lifetime_s,
         expires_at_ms=expires_at_ms,
     )

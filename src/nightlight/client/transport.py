@@ -41,6 +41,9 @@ class Transport(Protocol):
     async def call(self, method: str, path: str, answer: type[T], *, body: Any = None, token: str | None = None) -> T:
         """The server's answer. Raises ``RefusedError``, ``UnavailableError``, ``RemoteProtocolError`` NL-541."""
 
+    async def fetch(self, path: str, first: int, last: int, *, token: str) -> bytes:
+        """The bytes from ``first`` to ``last``, both included; fewer where the server has no more. As ``call``."""
+
     async def open(self) -> Stream:
         """A new connection. Raises ``UnavailableError``."""
 
@@ -73,7 +76,10 @@ class NetworkTransport:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         content = None
-        if body is not None:
+        if isinstance(body, bytes):
+            headers["content-type"] = "application/octet-stream"
+            content = body
+        elif body is not None:
             headers["content-type"] = "application/json"
             content = msgspec.json.encode(body)
         try:
@@ -81,6 +87,19 @@ class NetworkTransport:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnavailableError("the server does not answer") from error
         return read_answer(response.status_code, response.content, answer, response.headers.get("retry-after"))
+
+    async def fetch(self, path: str, first: int, last: int, *, token: str) -> bytes:
+        """As ``Transport.fetch``."""
+        headers = {"authorization": f"Bearer {token}", "range": f"bytes={first}-{last}"}
+        try:
+            async with self._http.stream("GET", path, headers=headers) as response:
+                if not response.is_success:
+                    read_answer(
+                        response.status_code, await response.aread(), object, response.headers.get("retry-after")
+                    )
+                return await read_range(response, last + 1 - first)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise UnavailableError("the server does not answer") from error
 
     async def open(self) -> Stream:
         """As ``Transport.open``."""
@@ -124,6 +143,16 @@ class _WebSocketStream:
 
     async def close(self) -> None:
         await self._connection.close()
+
+
+async def read_range(response: httpx.Response, wanted: int) -> bytes:
+    """At most ``wanted`` bytes of what the server sends. Raises ``RemoteProtocolError`` NL-541 if it sends more."""
+    pieces = bytearray()
+    async for piece in response.aiter_raw():
+        pieces += piece
+        if response.status_code != httpx.codes.PARTIAL_CONTENT or len(pieces) > wanted:
+            raise RemoteProtocolError("NL-541", "another range than was asked for")
+    return bytes(pieces)
 
 
 class _Problem(msgspec.Struct):

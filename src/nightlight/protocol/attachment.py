@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -74,10 +74,18 @@ class Attachment:
 # --- in a message -----------------------------------------------------------------------------------------
 
 
-def attachment_body(attachment: Attachment, caption: SinglePart | None = None) -> Part:
-    """The body of a message with one attachment, and a caption if there is one."""
+def attachment_body(attachments: Sequence[Attachment], caption: SinglePart | None = None) -> Part:
+    """The body of a message with ``attachments``, at least one, and a caption if there is one."""
+    parts: list[Part] = [] if caption is None else [caption]
+    for attachment in attachments:
+        parts += [] if attachment.preview is None else [attachment.preview]
+        parts.append(_external(attachment))
+    return parts[0] if len(parts) == 1 else MultiPart(PartSemantics.SINGLE_UNIT, tuple(parts))
+
+
+def _external(attachment: Attachment) -> ExternalPart:
     seal = attachment.seal
-    external = ExternalPart(
+    return ExternalPart(
         attachment.content_type,
         f"https://{attachment.hub.removeprefix(_MIMI)}/v1/blobs/{attachment.blob}",
         size=seal.size,
@@ -90,8 +98,6 @@ def attachment_body(attachment: Attachment, caption: SinglePart | None = None) -
         description=attachment.description,
         filename=attachment.filename,
     )
-    before = tuple(part for part in (caption, attachment.preview) if part is not None)
-    return MultiPart(PartSemantics.SINGLE_UNIT, (*before, external)) if before else external
 
 
 def read_attachments(body: Part) -> list[Attachment]:

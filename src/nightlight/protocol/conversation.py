@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from nightlight.errors import RemoteProtocolError, VerificationError
+from nightlight.protocol.attachment import Attachment, read_attachments
 from nightlight.protocol.content import FORWARDED_EXTENSION, Expiry, MimiContent, words_of
 from nightlight.protocol.ids import MessageId, TimestampMs, UserUri
 from nightlight.protocol.part import Disposition, MultiPart, NullPart, Part, PartSemantics
@@ -56,6 +57,7 @@ class Said:
     """Reactions, each once."""
     unsets: tuple[str, ...] = ()
     """Reactions taken back, before ``sets``."""
+    attachments: tuple[Attachment, ...] = ()
 
 
 _NOTHING = Said(Kind.NOTHING)
@@ -84,21 +86,23 @@ class Before(Protocol):
 def read(message: MimiContent, before: Before) -> Said:
     """What ``message``, verified, says where ``before`` is what stands before it.
 
-    Raises ``RemoteProtocolError`` NL-130, NL-133; ``VerificationError`` NL-131, NL-132.
+    Raises ``RemoteProtocolError`` NL-130, NL-133, NL-150 to NL-153; ``VerificationError`` NL-131, NL-132.
     """
     if message.replaces is not None:
         return _replacement(message, message.replaces, before)
     if message.body.disposition == Disposition.REACTION:
         return _reaction(message, before)
     words = words_of(message.body)
-    if words is None:
+    attachments = tuple(read_attachments(message.body))
+    if words is None and not attachments:
         return _NOTHING
     return Said(
         Kind.MESSAGE,
-        words=words,
+        words=words or Words(""),
         reply_to=None if message.in_reply_to is None else _root(message.in_reply_to, before) or message.in_reply_to,
         forwarded=_forwarded(message),
         expires=message.expires,
+        attachments=attachments,
     )
 
 

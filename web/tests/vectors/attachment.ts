@@ -63,7 +63,7 @@ export const RUNNERS: Runners = {
       expect(found.every((one) => one.hub === hub)).toBe(true);
       const [first] = found;
       if (first === undefined || !['alone', 'with a caption', 'with a preview', 'with both'].includes(name)) return;
-      const body = attachmentBody(first, message.body.kind === 'multi' ? captionOf(message.body.parts[0]) : null);
+      const body = attachmentBody([first], message.body.kind === 'multi' ? captionOf(message.body.parts[0]) : null);
       expect(toHex(content.encode({ ...message, body }))).toBe(cbor);
     });
 
@@ -114,7 +114,7 @@ export const RUNNERS: Runners = {
       const name = { blob: '0123456789abcdef'.repeat(2) as BlobId, contentType: 'image/png', preview: null };
 
       function message(seal: Seal): Bytes {
-        const body = attachmentBody({ ...name, hub, seal, filename: '', description: '' });
+        const body = attachmentBody([{ ...name, hub, seal, filename: '', description: '' }]);
         return content.encode({ ...content.textMessage(new Uint8Array(16), ada, harbour, ''), body });
       }
 
