@@ -56,7 +56,7 @@ async def connected(client: Client) -> None:
 
 async def talk(client: Client, room: RoomUri, *, up_to: int) -> None:
     """Mira's messages up to that number are in the outbox."""
-    said = sum(message.own for message in conversation(client, room))
+    said = sum(message.text.startswith("mira") for message in conversation(client, room))
     for number in range(said, up_to):
         await client.send(room, f"mira {number}")
 
