@@ -109,6 +109,51 @@ async def test_without_a_connection_messages_wait_and_go_out_later(pair: Pair) -
         assert "online" in text_of(screen, "#connection")
 
 
+async def test_a_chosen_message_is_answered_reacted_to_edited_and_deleted(pair: Pair) -> None:
+    await pair.tomas.send(pair.room, "the heron is back")
+    screen = pair.screen
+    async with screen.run_test(size=SIZE) as pilot:
+        await shows(pilot, lambda: len(lines(screen)) == 1, "it appears")
+        await pilot.press("up")
+        assert "/react" in text_of(screen, "#notice")
+        await write(pilot, "/react ❤")
+        await shows(pilot, lambda: lines(screen)[0].endswith("\n      ❤"), "the reaction is there")
+        await pilot.press("up")
+        await write(pilot, "where?")
+        await until(lambda: len(texts(pair.tomas, pair.room)) == 2, "Tomas has it")
+        await pair.tomas.mark_read(pair.room)
+        answer = "you  ↳ tomas@gallery.example: the heron is back\n      where? ✓✓ read"
+        await shows(pilot, lambda: lines(screen)[-1] == answer, "the answer is read")
+
+        await pilot.press("up")
+        await write(pilot, "/edit where exactly?")
+        await shows(pilot, lambda: "where exactly? (edited)" in lines(screen)[-1], "it is edited")
+        await pilot.press("up")
+        await write(pilot, "/delete")
+        await shows(pilot, lambda: "this message was deleted" in lines(screen)[-1], "it is deleted")
+        await until(lambda: pair.tomas.messages(pair.room, limit=1)[0].deleted, "and for Tomas, too")
+
+        await write(pilot, "/react ❤")
+        assert "choose a message first" in text_of(screen, "#notice")
+        await write(pilot, "/dance")
+        assert text_of(screen, "#notice").startswith("commands:")
+        await pilot.press("up")
+        await pilot.press("escape")
+        assert text_of(screen, "#notice") == ""
+        assert screen.is_running
+
+
+async def test_what_vanishes_is_gone_from_the_screen(pair: Pair) -> None:
+    screen = pair.screen
+    async with screen.run_test(size=SIZE) as pilot:
+        await write(pilot, "/expire 5s")
+        await write(pilot, "meet me at the pier")
+        await shows(pilot, lambda: lines(screen)[0].startswith("you  meet me at the pier ⏱ 5s"), "it is there")
+        await shows(pilot, lambda: lines(screen) == [], "it is gone")
+        await write(pilot, "/expire soon")
+        assert "not a time" in text_of(screen, "#notice")
+
+
 async def test_hostile_text_is_shown_as_what_it_is(pair: Pair) -> None:
     screen = pair.screen
     async with screen.run_test(size=SIZE) as pilot:

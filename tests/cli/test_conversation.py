@@ -65,6 +65,49 @@ def test_a_message_goes_there_and_back(alice: Terminal, bob: Terminal) -> None:
     assert third == "      line two"
 
 
+def test_messages_are_answered_reacted_to_edited_forwarded_and_deleted(alice: Terminal, bob: Terminal) -> None:
+    heron = alice.json("send", BOB, "the heron is back")["message"]
+    shown = {message["message_id"]: message for message in bob.json("read", ALICE)}
+    assert shown[heron]["reactions"] == []
+    assert bob.ok("send", ALICE, "where?", "--reply-to", heron[:12]) == "Sent.\n"
+    assert bob.ok("react", heron[:12], "❤") == "Sent.\n"
+    assert bob.ok("react", heron[:12], "❤") == "It is so already.\n"
+    assert alice.ok("edit", heron[:12], "the heron is back at the lake") == "Edited.\n"
+    bob.ok("read", ALICE)
+    assert bob.json("forward", heron[:12], ALICE)["rooms"] == [shown[heron]["room"]]
+
+    *_, heron_line, reactions, answer, answer_text, forwarded = alice.ok("read", BOB).splitlines()
+    assert heron_line.endswith("you  the heron is back at the lake (edited) ✓✓ read")
+    assert reactions == "      ❤"
+    assert answer.endswith(f"{BOB}  ↳ alice@courier.example: the heron is back at the lake")
+    assert answer_text == "      where?"
+    assert forwarded.endswith(f"{BOB}  forwarded: the heron is back at the lake")
+
+    assert bob.ok("react", heron[:12], "❤", "--undo") == "Taken back.\n"
+    assert alice.ok("delete", heron[:12]) == "Deleted.\n"
+    *_, heron_line, answer, answer_text, forwarded = bob.ok("read", ALICE).splitlines()
+    assert heron_line.endswith(f"{ALICE}  this message was deleted")
+    assert answer.endswith("you  ↳ a deleted message")
+
+    assert bob.refused("delete", heron[:12]) == "refused: There is nothing here for you."
+    assert alice.refused("send", BOB, "x", "--reply-to", "ffff").startswith("this device has no message 'ffff'")
+    assert alice.refused("send", BOB, "x", "--expires", "soon").startswith("'soon' is not a time")
+    assert alice.refused("edit", heron[:12], " ").startswith("there is nothing to say")
+
+
+def test_a_message_vanishes_after_it_was_read(alice: Terminal, bob: Terminal) -> None:
+    room = alice.json("send", BOB, "meet me at the pier", "--expires", "5s")["room"]
+    assert "meet me at the pier" in bob.ok("read", ALICE)
+    for terminal, other in ((alice, BOB), (bob, ALICE)):
+        while "meet me at the pier" in terminal.ok("read", other):
+            pass
+    name = room.rpartition("/")[2]
+    assert alice.ok("rooms", "expire", name, "1h") == "What you send there goes 1h after it is read.\n"
+    alice.ok("send", BOB, "for an hour")
+    assert bob.ok("read", ALICE, "--limit", "1").endswith("for an hour ⏱ 1h\n")
+    assert alice.ok("rooms", "expire", name, "off") == "What you send there stays.\n"
+
+
 def test_somebody_is_asked_by_their_contact_code(register: Callable[[str], Terminal]) -> None:
     fern, emil = register("fern@ring.example"), register("emil@courier.example")
     code = emil.ok("contacts", "code")

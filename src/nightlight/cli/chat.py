@@ -15,7 +15,9 @@ app = App(
     name="chat",
     help_epilogue=(
         "◷ waits on this device, ✓ sent, ✓✓ delivered, ✓✓ read in colour. Without a connection you go on writing, and "
-        "it is sent later. Page Up and Page Down scroll, Escape leaves.\n\n"
+        "it is sent later. Arrow keys choose a message: Enter answers it, /react ❤, /unreact ❤, /edit TEXT, /delete "
+        "and /forward PERSON do what they say; /expire 1h lets what you write vanish. Page Up and Page Down scroll, "
+        "Escape leaves.\n\n"
         + examples("nightlight chat bob@gallery.example", "nightlight chat 3f2a --as alice@courier.example")
     ),
 )

@@ -11,9 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message as TextualMessage
 from textual.widgets import Input, Static
 
+from nightlight.cli.chat_commands import HELP, carry_out
 from nightlight.cli.conversation import others
 from nightlight.cli.faults import INTERRUPTED, explain
-from nightlight.cli.message_line import message_row
+from nightlight.cli.message_line import Find, message_row
 from nightlight.cli.people import written
 from nightlight.client.sdk import (
     Client,
@@ -22,6 +23,8 @@ from nightlight.client.sdk import (
     Event,
     FaultSeen,
     Message,
+    MessageChanged,
+    MessageExpired,
     MessageShown,
     MessageState,
     MessageStateChanged,
@@ -41,18 +44,19 @@ _CONNECTION_WORDS = {
 
 
 class MessageRow(Static):
-    """One message; its ticks change."""
+    """One message; its ticks change, and what it says and answers may."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, find: Find) -> None:
         """The row shows ``message`` from the start."""
-        super().__init__(message_row(message))
+        super().__init__(message_row(message, find))
+        self._find = find
         self.message = message
 
     def show(self, message: Message) -> None:
         """The row shows ``message``, a later state of the same one."""
-        if message != self.message:
+        if message != self.message or message.reply_to is not None:
             self.message = message
-            self.update(message_row(message))
+            self.update(message_row(message, self._find))
 
 
 class History(VerticalScroll):
@@ -77,12 +81,15 @@ class ChatApp(App[None]):
     #connection { width: auto; }
     History { height: 1fr; padding: 0 1; }
     MessageRow { height: auto; }
+    MessageRow.chosen { background: $boost; }
     Input { border: round $primary; }
     #notice { height: auto; color: $error; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Leave", priority=True),
         Binding("escape", "leave", "Leave", priority=True),
+        Binding("up", "choose(-1)", "Choose a message", priority=True),
+        Binding("down", "choose(1)", "Choose a message", priority=True),
         Binding("pageup", "scroll_history(-1)", "Older", priority=True),
         Binding("pagedown", "scroll_history(1)", "Newer", priority=True),
     ]
@@ -95,6 +102,7 @@ class ChatApp(App[None]):
         self._room = room
         self._rows: dict[MessageId, MessageRow] = {}
         self._window = PAGE
+        self._chosen: MessageId | None = None
 
     def compose(self) -> ComposeResult:
         """Who, the messages, a line for refusals, and where to write."""
@@ -131,6 +139,10 @@ class ChatApp(App[None]):
                 self._window += 1
                 await self._draw()
                 await self._mark_read()
+            case MessageChanged(message) if message.room == self._room:
+                await self._draw()
+            case MessageExpired(room=self._room) if event.message_id in self._rows:
+                await self._rows.pop(event.message_id).remove()
             case MessageStateChanged(room=self._room):
                 await self._draw()
                 if event.state is MessageState.FAILED:
@@ -153,7 +165,7 @@ class ChatApp(App[None]):
         for message in messages:
             row = self._rows.get(message.message_id)
             if row is None:
-                row = self._rows[message.message_id] = MessageRow(message)
+                row = self._rows[message.message_id] = MessageRow(message, self._client.message)
                 fresh.append(row)
             row.show(message)
         history = self.query_one(History)
@@ -178,11 +190,13 @@ class ChatApp(App[None]):
             return
         self._notice("")
         try:
-            await self._client.send(self._room, event.value)
+            chosen = None if self._chosen is None else self._client.message(self._chosen)
+            await carry_out(self._client, self._room, event.value, chosen)
         except NightlightError as error:
             self._notice(explain(error)[0])
             return
         event.input.clear()
+        self._choose(None)
         self._window += 1
         await self._draw()
         self.query_one(History).anchor()
@@ -209,9 +223,26 @@ class ChatApp(App[None]):
         history = self.query_one(History)
         (history.scroll_page_down if pages > 0 else history.scroll_page_up)(animate=False)
 
+    def action_choose(self, step: int) -> None:
+        """The message above or below the chosen one is chosen; the newest, if none was."""
+        order = [message.message_id for message in self._client.messages(self._room, limit=self._window)]
+        at = order.index(self._chosen) + step if self._chosen in order else len(order) - 1
+        if order and at >= 0:
+            self._choose(order[at] if at < len(order) else None)
+
+    def _choose(self, message_id: MessageId | None) -> None:
+        for each, row in self._rows.items():
+            row.set_class(each == message_id, "chosen")
+        if message_id is not None:
+            self._rows[message_id].scroll_visible(animate=False)
+        self._chosen = message_id
+        self._notice("" if message_id is None else HELP)
+
     def action_leave(self) -> None:
-        """The person is done."""
-        self.exit()
+        """The chosen message is let go of; without one, the person is done."""
+        if self._chosen is None:
+            self.exit()
+        self._choose(None)
 
     def action_interrupt(self) -> None:
         """Ctrl-C leaves too."""

@@ -61,6 +61,14 @@ def counting(*steps: tuple[str, int]) -> Iterator[list[Callable[[], None]]]:
         yield [partial(tick, task) for task in tasks]
 
 
+def duration(seconds: int) -> str:
+    """``seconds`` in the largest unit that it is whole in: 30s, 10m, 1h, 7d."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def clock_time(at_ms: TimestampMs | None) -> str:
     """Hours and minutes here; the day as well when it was not today; empty for None."""
     if at_ms is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
@@ -46,22 +46,31 @@ async def read(
             say("Offline: this is what this device has.")
         uri = find_room(client, room).room
         messages = client.messages(uri, limit=limit)
+        cells = [message_cells(message, client.message) for message in messages]
         await client.mark_read(uri)
         if online:
             await settle(client)
     if json:
-        print_json([{**msgspec.to_builtins(message), "message_id": message.message_id.hex()} for message in messages])
+        print_json([_plain(message) for message in messages])
         return
-    _print(messages, ids=ids)
+    _print([([_identifier(message)] if ids else []) + list(row) for message, row in zip(messages, cells, strict=True)])
 
 
-def _print(messages: Sequence[Message], *, ids: bool) -> None:
+def _plain(message: Message) -> dict[str, Any]:
+    """The message as JSON has it, its ids in hexadecimal."""
+    reply_to = None if message.reply_to is None else message.reply_to.hex()
+    return {**msgspec.to_builtins(message), "message_id": message.message_id.hex(), "reply_to": reply_to}
+
+
+def _identifier(message: Message) -> Text:
+    return Text(message.message_id.hex()[:ID_DIGITS], style="dim")
+
+
+def _print(rows: Sequence[Sequence[Text]]) -> None:
     """In a terminal, texts wrap under themselves; elsewhere, a message's further lines are indented."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table.grid(padding=(0, 1, 0, 0))
-    for message in messages:
-        identifier = [Text(message.message_id.hex()[:ID_DIGITS], style="dim")] if ids else []
-        cells = [*identifier, *message_cells(message)]
+    for cells in rows:
         table.add_row(*cells)
         if not console.is_terminal:
             print_line(" ".join(cell.plain for cell in cells).replace("\n", "\n      "))

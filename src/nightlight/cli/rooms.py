@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated
 
-from nightlight.cli.arguments import Json, Person, Room, examples
+from cyclopts import App, Parameter
+
+from nightlight.cli.arguments import Json, Person, Room, examples, read_duration
 from nightlight.cli.conversation import find_room, go_online, others, room_name
 from nightlight.cli.faults import InputError
 from nightlight.cli.output import clock_time, print_json, print_line, print_table, say
@@ -23,6 +25,7 @@ app = App(
         "nightlight rooms create bob@gallery.example carol@ring.example",
         "nightlight rooms add 3f2a dave@courier.example",
         "nightlight rooms remove 3f2a carol@ring.example",
+        "nightlight rooms expire 3f2a 1h",
     ),
 )
 
@@ -80,6 +83,24 @@ async def remove(room: Room, /, *people: Person, json: Json = False, who: Who = 
         uri = find_room(client, room).room
         await client.remove(uri, users)
     _tell(uri, f"They are not in {room_name(uri)} any more.", json=json)
+
+
+@app.command
+async def expire(
+    room: Room,
+    after: Annotated[str, Parameter(help="30s, 10m, 1h, 7d; from 5 seconds to a year. Or off.")],
+    /,
+    *,
+    json: Json = False,
+    who: Who = DEFAULT_WHO,
+) -> None:
+    """What you send to a room from this device vanishes so long after it is read. Others may keep it all the same."""
+    lifetime_s = None if after == "off" else read_duration(after)
+    async with who.device() as client:
+        uri = find_room(client, room).room
+        await client.set_lifetime(uri, lifetime_s)
+    line = "What you send there stays." if lifetime_s is None else f"What you send there goes {after} after it is read."
+    _tell(uri, line, json=json)
 
 
 def _read_people(people: tuple[str, ...]) -> list[UserUri]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.conversation import go_online
-from nightlight.cli.faults import NOT_DONE, InputError
+from nightlight.cli.faults import NOT_DONE
+from nightlight.cli.one_message import Id, find_message
 from nightlight.cli.output import print_json, print_line
 from nightlight.cli.people import read_person, written
 from nightlight.cli.profile import DEFAULT_WHO, Who
-from nightlight.client.sdk import Client, Message
 from nightlight.errors import RemoteProtocolError, VerificationError
 from nightlight.protocol.safety_number import grouped
 
-MANY = 1_000_000
 app = App(
     name="verify",
     help_epilogue=examples("nightlight verify bob@gallery.example", "nightlight verify message 01f3a9c2"),
@@ -38,7 +35,7 @@ async def person(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WH
 
 @app.command
 async def message(
-    message_id: Annotated[str, Parameter(help="The beginning of its id; see nightlight read --ids.")],
+    message_id: Id,
     /,
     *,
     json: Json = False,
@@ -47,7 +44,7 @@ async def message(
     """Check, offline, that the provider signed for a message's sender, room and time."""
     check: str | None = None
     async with who.device() as client:
-        found = _find(client, message_id)
+        found = find_message(client, message_id)
         try:
             client.verify(found.message_id)
         except (RemoteProtocolError, VerificationError) as error:
@@ -62,15 +59,3 @@ async def message(
             "When you report it, the provider also checks that it was this one, word for word."
         )
     return NOT_DONE if check else 0
-
-
-def _find(client: Client, beginning: str) -> Message:
-    """The one stored message whose id begins so. Raises ``InputError``."""
-    messages = (message for room in client.rooms() for message in client.messages(room.room, limit=MANY))
-    match [message for message in messages if message.message_id.hex().startswith(beginning.lower())]:
-        case [message]:
-            return message
-        case []:
-            raise InputError(f"this device has no message {beginning!r}; see nightlight read --ids")
-        case several:
-            raise InputError(f"{len(several)} messages begin with {beginning!r}; write more of it")
