@@ -1,4 +1,4 @@
-"""The app without a mouse, without sight, in light and dark, on a phone."""
+"""The app without sight, in light and dark, on a phone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from nightlight.protocol.ids import UserUri
 from tests.support.people import newcomer, until
 from tests.support.server import ServerProcess
-from tests.web.app import address_of, arrive
+from tests.web.app import address_of, arrive, join
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,3 +97,19 @@ async def test_axe_finds_nothing_on_any_screen(server: ServerProcess, browser: B
     await check(page, "conversations")
     for client in (tomas, juno, *others):
         await client.close()
+
+
+async def test_a_new_message_is_read_aloud_once(server: ServerProcess, browser: Browser, tmp_path: Path) -> None:
+    ugo = await newcomer(server.url, UserUri("mimi://gallery.example/u/ugo"), tmp_path, receipts=True)
+    xenia = await join(browser, server, UserUri("mimi://courier.example/u/xenia"))
+    await ugo.request_contact(xenia.user)
+    await xenia.accept(ugo.user)
+    room = await ugo.room_with(xenia.user)
+    await xenia.open(address_of(ugo.user))
+    aloud = xenia.page.locator("[aria-live=polite]")
+    await ugo.send(room, "The heron is back.")
+    await expect(aloud).to_have_text("ugo: The heron is back.")
+    await xenia.say("I see it.")
+    await expect(xenia.messages.last).to_contain_text("Delivered")
+    await expect(aloud).to_have_text("ugo: The heron is back.")
+    await ugo.close()
