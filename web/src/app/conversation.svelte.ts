@@ -20,15 +20,18 @@ export class Conversation {
   /** The first message that was unread when the room was opened. */
   firstNew: MessageKey | null = $state(null);
   readonly #device: Nightlight;
-  readonly #tail = new Refresher(() => this.#loadTail());
-  readonly #faults = new Refresher(() => this.#loadFaults());
-  readonly #older = new Refresher(() => this.#loadOlder());
+  readonly #tail: Refresher;
+  readonly #faults: Refresher;
+  readonly #older: Refresher;
   readonly #forget: () => void;
   #unread: number;
 
-  /** `unread`: how many of the newest messages of others have not been read. */
-  constructor(device: Nightlight, room: RoomUri, unread: number) {
+  /** `unread`: how many of the newest messages of others have not been read. `failed` hears what goes wrong. */
+  constructor(device: Nightlight, room: RoomUri, unread: number, failed: (error: unknown) => void) {
     this.#device = device;
+    this.#tail = new Refresher(() => this.#loadTail(), failed);
+    this.#faults = new Refresher(() => this.#loadFaults(), failed);
+    this.#older = new Refresher(() => this.#loadOlder(), failed);
     this.room = room;
     this.#unread = unread;
     this.#forget = device.listen((event) => {

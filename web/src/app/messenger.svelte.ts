@@ -7,6 +7,7 @@ import type { Me } from '../client/api.ts';
 import type { ConnectionState, Event, RoomSummary } from '../client/events.ts';
 import { type ProviderName, providerOf, type RoomUri, type UserUri } from '../ids.ts';
 import type { Nightlight } from '../sdk.ts';
+import { explain } from './explain.ts';
 import { Refresher } from './refresher.ts';
 import { readRoute, type Route } from './route.ts';
 
@@ -27,8 +28,14 @@ export class Messenger {
   said = $state('');
   /** The time, for words such as "today". */
   nowMs = $state(Date.now());
-  readonly #rooms = new Refresher(() => this.#loadRooms());
-  readonly #contacts = new Refresher(() => this.#loadContacts());
+  /** What keeps the device from working, in words; null: nothing. */
+  trouble: string | null = $state(null);
+  /** Told of what no screen waits for. */
+  readonly failed = (error: unknown): void => {
+    this.trouble = explain(error);
+  };
+  readonly #rooms = new Refresher(() => this.#loadRooms(), this.failed);
+  readonly #contacts = new Refresher(() => this.#loadContacts(), this.failed);
 
   constructor(device: Nightlight, me: Me) {
     this.device = device;
@@ -39,7 +46,7 @@ export class Messenger {
     });
     void device.connectionState().then((state) => {
       this.connection = state;
-    });
+    }, this.failed);
     void this.#rooms.refresh();
     void this.#contacts.refresh();
     setInterval(() => {
@@ -116,6 +123,7 @@ export class Messenger {
     this.nowMs = Date.now();
     this.rooms = await this.device.rooms();
     this.roomsReady = true;
+    this.trouble = null;
   }
 
   async #loadContacts(): Promise<void> {

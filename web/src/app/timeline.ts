@@ -43,7 +43,7 @@ export function timeline(
     day = today;
     if (message.messageId === firstNew) rows.push({ kind: 'new', key: 'new' });
     const previous = rows.at(-1);
-    const first = previous?.kind !== 'message' || !isRun(previous.message, message);
+    const first = previous?.kind !== 'message' || !isRun(previous.message, message, nowMs);
     if (!first) previous.last = false;
     rows.push({ kind: 'message', key: message.messageId, message, first, last: true });
   }
@@ -51,8 +51,8 @@ export function timeline(
   return rows;
 }
 
-function isRun(before: Message, after: Message): boolean {
-  return before.sender === after.sender && (after.acceptedAtMs ?? 0) - (before.acceptedAtMs ?? 0) < RUN_MS;
+function isRun(before: Message, after: Message, nowMs: number): boolean {
+  return before.sender === after.sender && (after.acceptedAtMs ?? nowMs) - (before.acceptedAtMs ?? nowMs) < RUN_MS;
 }
 
 /** Equal faults that follow one another are one row. */

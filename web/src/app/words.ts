@@ -8,7 +8,7 @@ type Values = Readonly<Record<string, string | number>>;
 
 const LANGUAGE = 'en';
 /** For dates and numbers: the person's own kind of the catalogue's language. */
-const LOCALE = navigator.language.startsWith(LANGUAGE) ? navigator.language : LANGUAGE;
+const [LOCALE = LANGUAGE] = [Intl.DateTimeFormat().resolvedOptions().locale].filter((own) => own.startsWith(LANGUAGE));
 const plurals = new Intl.PluralRules(LANGUAGE);
 const numbers = new Intl.NumberFormat(LOCALE);
 const times = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digit' });
