@@ -216,7 +216,7 @@ describe('words', () => {
     .map((name) => readFileSync(new URL(`../src/app/${name}`, import.meta.url), 'utf8'))
     .concat(readFileSync(new URL('../src/App.svelte', import.meta.url), 'utf8'))
     .join('\n');
-  const built = ['connection', 'message', 'settings.theme'];
+  const built = ['connection', 'message', 'settings.theme', 'storage'];
 
   test('every entry of the catalogue is said somewhere', () => {
     const unsaid = Object.keys(english).filter(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nightlight.cli.canary import forms_of
 from nightlight.cli.demo_script import HOST, PEOPLE, VILLAGE
@@ -17,7 +18,8 @@ from nightlight.cli.ledger import Ledger, Outcome
 from nightlight.cli.local_server import LocalServer
 from nightlight.cli.output import print_line, print_table
 from nightlight.cli.search import Evidence, search_server
-from nightlight.protocol.ids import provider_of
+from nightlight.protocol.ids import ProviderName, provider_of
+from nightlight.server.domain.origins import origins_on
 from nightlight.server.domain.records import RECORDS
 
 VISITOR = "visitor@courier.example"
@@ -105,11 +107,14 @@ def print_report(report: Report) -> None:
 
 
 def print_invitation(server: LocalServer, home: Path) -> None:
-    """Commands to paste into another terminal."""
+    """Links of the apps, and commands to paste into another terminal."""
     command = _command()
     print_line(
         "\n".join(
             (
+                "\nJoin in from a browser; each link is an app, each browser profile a person:\n",
+                *(f"  {link}" for link in _app_links(server.url)),
+                f"\nThere, ask {HOST} or one another, and begin a conversation with one or several.",
                 "\nJoin in from another terminal:\n",
                 f"  export NIGHTLIGHT_HOME={shlex.quote(str(home))} NIGHTLIGHT_SERVER={server.url}",
                 f'  {command} register {VISITOR} --key-file "$NIGHTLIGHT_HOME/key"',
@@ -119,6 +124,13 @@ def print_invitation(server: LocalServer, home: Path) -> None:
             )
         )
     )
+
+
+def _app_links(server_url: str) -> list[str]:
+    """Where the three apps run on this machine."""
+    host, port = urlsplit(server_url).hostname or "", urlsplit(server_url).port or 0
+    apps = dict.fromkeys(ProviderName(person.partition("@")[2]) for person in PEOPLE)
+    return [f"{origin}/" for origin in origins_on(host, port, apps) if f".localhost:{port}" in origin]
 
 
 def _megabytes(size: int | None) -> str:

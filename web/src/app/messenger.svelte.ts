@@ -10,6 +10,7 @@ import type { Nightlight } from '../sdk.ts';
 import { explain } from './explain.ts';
 import { Refresher } from './refresher.ts';
 import { readRoute, type Route } from './route.ts';
+import { say } from './words.ts';
 
 const CLOCK_MS = 30_000;
 
@@ -37,11 +38,14 @@ export class Messenger {
   readonly #rooms = new Refresher(() => this.#loadRooms(), this.failed);
   readonly #contacts = new Refresher(() => this.#loadContacts(), this.failed);
 
+  readonly #forget: () => void;
+  readonly #clock: ReturnType<typeof setInterval>;
+
   constructor(device: Nightlight, me: Me) {
     this.device = device;
     this.me = $state.raw(me);
     this.provider = providerOf(me.user);
-    device.listen((event) => {
+    this.#forget = device.listen((event) => {
       this.#hear(event);
     });
     void device.connectionState().then((state) => {
@@ -49,9 +53,15 @@ export class Messenger {
     }, this.failed);
     void this.#rooms.refresh();
     void this.#contacts.refresh();
-    setInterval(() => {
+    this.#clock = setInterval(() => {
       this.nowMs = Date.now();
     }, CLOCK_MS);
+  }
+
+  /** Nothing is heard any more. */
+  close(): void {
+    this.#forget();
+    clearInterval(this.#clock);
   }
 
   get unread(): number {
@@ -114,8 +124,10 @@ export class Messenger {
       case 'room_changed':
         void this.#rooms.refresh();
         break;
-      case 'fault_seen':
       case 'storage_changed':
+        this.trouble = event.state === 'full' ? say('storage.full') : null;
+        break;
+      case 'fault_seen':
     }
   }
 
