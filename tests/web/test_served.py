@@ -1,6 +1,7 @@
 """What a hub answers to who asks for its web app."""
 
 import base64
+import gzip
 import hashlib
 import re
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.server import ServerProcess
+from tests.web.people import BUILT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -74,6 +76,12 @@ async def test_files_come_compressed_to_who_takes_that(server: ServerProcess) ->
         assert zipped.headers["vary"] == plain.headers["vary"] == "accept-encoding"
         assert zipped.content == plain.content
         assert int(zipped.headers["content-length"]) < int(plain.headers["content-length"])
+
+
+async def test_all_that_a_page_loads_is_under_120_kilobytes() -> None:
+    loaded = [file for file in BUILT.rglob("*") if file.is_file()]
+    assert len(loaded) > 5
+    assert sum(len(gzip.compress(file.read_bytes())) for file in loaded) < 120_000
 
 
 @pytest.mark.parametrize("host", ["hub.example", "10.0.0.1", "localhost.example", ""])
