@@ -228,6 +228,29 @@ async def test_what_is_unread_is_counted_until_it_is_seen(
     await lena.close()
 
 
+async def test_what_is_edited_deleted_and_reacted_to_is_shown_so(
+    server: ServerProcess, browser: Browser, tmp_path: Path
+) -> None:
+    ruth = await newcomer(server.url, user("ruth@gallery"), tmp_path)
+    sven = await join(browser, server, user("sven@courier"))
+    await ruth.request_contact(sven.user)
+    await sven.accept(ruth.user)
+    room = await ruth.room_with(sven.user)
+    first, second = await ruth.send(room, "Walk at nine?"), await ruth.send(room, "Or not at all.")
+    await sven.open(address_of(ruth.user))
+    await expect(sven.messages).to_have_count(2)
+    await ruth.edit(first, "Walk at ten?")
+    await ruth.delete(second)
+    await ruth.react(first, "🥾")
+    await expect(sven.messages.first).to_contain_text("Walk at ten?")
+    await expect(sven.messages.first).to_contain_text("edited")
+    await expect(sven.messages.first).to_contain_text("🥾 from 1 person")
+    await expect(sven.messages.last).to_contain_text("Deleted")
+    assert "Or not at all." not in await sven.page.content()
+    assert sven.complaints == []
+    await ruth.close()
+
+
 async def test_a_long_conversation_is_loaded_as_far_as_somebody_scrolls(
     server: ServerProcess, browser: Browser, tmp_path: Path
 ) -> None:

@@ -9,11 +9,10 @@ import * as cbor from './cbor.ts';
 import type { Value } from './cbor.ts';
 import { type Bytes, concat, readUtf8, u16, utf8 } from './codec.ts';
 import { RemoteProtocolError } from './errors.ts';
-import { type MessageId, type RoomUri, type UserUri, parseRoomUri, parseUserUri } from './ids.ts';
+import { type MessageId, type RoomUri, SALT_BYTES, type UserUri, parseRoomUri, parseUserUri } from './ids.ts';
 import { Disposition, type Part, PartSemantics, partValue, readBody, TEXT_MARKDOWN, TEXT_PLAIN } from './part.ts';
 import { fromMarkdown, toMarkdown, type Words } from './words.ts';
 
-export const SALT_BYTES = 16;
 export const MESSAGE_ID_BYTES = 32;
 export const MESSAGE_STATUS = 'application/mimi-message-status';
 

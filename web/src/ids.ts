@@ -34,6 +34,8 @@ export type Seq = Brand<number, 'Seq'>;
 export type TimestampMs = Brand<number, 'TimestampMs'>;
 
 export const SUBMISSION_ID_BYTES = 16;
+/** Of what makes each message's content unlike any other. Here, so that a page need not load what reads content. */
+export const SALT_BYTES = 16;
 export const MAX_URI_BYTES = 255;
 
 const PROVIDER = '(?<provider>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)';

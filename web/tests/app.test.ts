@@ -96,15 +96,33 @@ describe('text', () => {
   });
 
   test('a list shows the first line', () => {
-    expect(preview('\n one\ntwo')).toBe('one');
-    expect(preview('x'.repeat(500))).toHaveLength(120);
+    expect(preview({ text: '\n one\ntwo', deleted: false })).toBe('one');
+    expect(preview({ text: 'x'.repeat(500), deleted: false })).toHaveLength(120);
+    expect(preview({ text: '\u200b', deleted: false })).toBe('(nothing that can be seen)');
+    expect(preview({ text: '', deleted: true })).toBe('Deleted');
   });
 });
 
 function message(id: string, atMs: number | null, sender: UserUri = TOMAS): Message {
   const state = atMs === null ? 'queued' : 'received';
   const acceptedAtMs = atMs as TimestampMs | null;
-  return { room: ROOM, messageId: id, sender, text: id, state, own: sender === MIRA, acceptedAtMs };
+  return {
+    room: ROOM,
+    messageId: id,
+    sender,
+    text: id,
+    state,
+    own: sender === MIRA,
+    acceptedAtMs,
+    replyTo: null,
+    mentions: [],
+    reactions: [],
+    edited: false,
+    deleted: false,
+    forwarded: 0,
+    lifetimeS: null,
+    expiresAtMs: null,
+  };
 }
 
 function fault(check: string, atMs: number): FaultSeen {

@@ -1,5 +1,8 @@
 /** Other people's text, so that it cannot pose as something else; it is text in the page, never markup. */
 
+import type { Message } from '../client/events.ts';
+import { say } from './words.ts';
+
 const MAX_SHOWN = 2_000;
 const MAX_LINES = 24;
 const PREVIEW = 120;
@@ -28,8 +31,10 @@ export function clipped(text: string): string {
   return beginning(few, MAX_SHOWN);
 }
 
-/** The first line of a text, for a list. */
-export function preview(text: string): string {
+/** The first line of what a message says, for a list. */
+export function preview({ text, deleted }: Pick<Message, 'text' | 'deleted'>): string {
+  if (deleted) return say('message.deleted');
+  if (isInvisible(text)) return say('message.invisible');
   const line = text.trimStart().split('\n', 1)[0] ?? '';
   return neutralised(beginning(line, PREVIEW));
 }

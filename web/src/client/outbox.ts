@@ -7,7 +7,7 @@ import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, type ProblemName, RefusedError, VerificationError } from '../errors.ts';
 import { frankingTag } from '../franking.ts';
 import { fromHex, toHex } from '../hex.ts';
-import { type DeviceUri, type MessageId, type RoomUri, type TimestampMs, userOf } from '../ids.ts';
+import { type DeviceUri, type MessageId, type RoomUri, SALT_BYTES, type TimestampMs, userOf } from '../ids.ts';
 import { identity } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
 import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '../roles.ts';
@@ -77,7 +77,7 @@ export class Outbox {
     const owed = this.#store.receiptsOf(room).slice(0, RECEIPTS_IN_ONE);
     if (owed.length === 0) return null;
     const statuses = owed.map(({ messageId, status }) => [fromHex(messageId) as MessageId, status] as const);
-    const report = content.statusReport(random(content.SALT_BYTES), this.#identity.user, room, statuses);
+    const report = content.statusReport(random(SALT_BYTES), this.#identity.user, room, statuses);
     return this.#groups.transaction(() => {
       for (const { messageId } of owed) this.#store.receipts.delete(messageId);
       return this.#enqueue(room, 'status', content.encode(report), null);
