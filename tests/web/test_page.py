@@ -3,9 +3,11 @@
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Error, Page, Request, Route, expect
+from playwright.async_api import Browser, Error, Page, Request, Route, expect
 
+from nightlight.protocol.ids import UserUri
 from tests.support.server import ServerProcess
+from tests.web.people import Refused, visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -72,8 +74,21 @@ async def test_a_server_that_does_not_answer_is_said_and_tried_again(server: Ser
     await expect(page.get_by_role("heading")).to_have_text("Courier")
 
 
+async def test_what_is_loaded_only_to_register_is_asked_for_again(server: ServerProcess, browser: Browser) -> None:
+    somebody = await visitor(browser, server, UserUri("mimi://courier.example/u/somebody"))
+    late = "**/assets/connection-*.js"
+    await somebody.context.route(late, lambda route: route.abort())
+    with pytest.raises(Refused, match="UnavailableError"):
+        await somebody.call("register", somebody.user)
+    await somebody.context.unroute(late)
+    await somebody.call("register", somebody.user)
+    await somebody.wait_online()
+    await somebody.context.close()
+
+
 async def test_localhost_alone_leads_to_the_apps(server: ServerProcess, page: Page) -> None:
     await page.goto(f"http://localhost:{server.port}/")
+    await expect(page.get_by_role("link")).to_have_count(len(APPS))
     assert [await link.get_attribute("href") for link in await page.get_by_role("link").all()] == [
         app_url(server, app) for app in APPS
     ]

@@ -12,13 +12,21 @@ import type { MimiContent } from '../content.ts';
 import type { Agreement, Api, Me } from './api.ts';
 import type { Author, Manner } from './author.ts';
 import { wiped } from './errors.ts';
-import { Connection } from './connection.ts';
-import { type Device, ROOM_NAME_BYTES } from './device.ts';
+import type { Connection } from './connection.ts';
+import type { Device } from './device.ts';
 import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
-import { type Evidence, FRESH_KEYS, type Identity, type Intent, isOpen, type RoomRecord } from './records.ts';
+import {
+  type Evidence,
+  FRESH_KEYS,
+  type Identity,
+  type Intent,
+  isOpen,
+  ROOM_NAME_BYTES,
+  type RoomRecord,
+} from './records.ts';
 import { Store, type StoreState } from './store.ts';
 import { random } from './surroundings.ts';
 
@@ -54,7 +62,11 @@ export class Client implements Omit<Api, 'startAnew'> {
     this.#store.close();
   }
 
+  /** What has to do with MLS is loaded now: who looks at the app for the first time can type before it is there. */
   async #connect(identity: Identity): Promise<Connection> {
+    const { Connection } = await import('./connection.ts').catch(() => {
+      throw new UnavailableError('the server cannot be reached');
+    });
     this.#connection = await Connection.open(this.#store, identity, this.#tell);
     return this.#connection;
   }

@@ -26,8 +26,6 @@ import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
 import { type Asked, LookUp, NOTHING_ASKED, Trust } from './trust.ts';
 
-export const ROOM_NAME_BYTES = 16;
-
 /** Ask the server what `lookup` names, and `resume` with these entries. `asked`: before, for their sake. */
 export interface Ask {
   readonly effect: 'ask';

@@ -10,6 +10,8 @@ import type { Words } from '../words.ts';
 import type { MessageKey, MessageState } from './events.ts';
 import type { SubmissionKey } from './session.ts';
 
+export const ROOM_NAME_BYTES = 16;
+
 /**
  * How this device stands to a room.
  *
