@@ -72,6 +72,7 @@ def flipped(data: bytes, at: int) -> bytes:
         pytest.param("NL-143", "hub", lambda d: altered(d, accepted_at_ms=d.accepted_at_ms + 1), id="another_time"),
         pytest.param("NL-141", "hub", lambda d: altered(d, frank=flipped(d.frank, 33)), id="another_suite"),
         pytest.param("NL-512", "hub", lambda d: altered(d, sender=JUNO_S_DEVICE), id="another_sender"),
+        pytest.param("NL-514", "hub", lambda d: altered(d, payload=b""), id="purged"),
         pytest.param("NL-231", "mira", lambda d: altered(d, payload=flipped(d.payload, -2)), id="another_ciphertext"),
     ],
 )

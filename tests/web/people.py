@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from nightlight.protocol.ids import RoomUri, UserUri, provider_of
 from tests.support.people import LOOK_EVERY_S, PATIENCE_S
@@ -62,6 +62,43 @@ class Person:
         await self.page.goto(self.address)
         await self.page.evaluate(_OPEN, f"/assets/{sdk_file()}")
         return self.page
+
+    async def begin_worker_with(self, script: str) -> None:
+        """Workers that start from now on run ``script`` first: what a browser may do to them, or a wrong clock."""
+
+        async def prepend(route: Route) -> None:
+            worker = (BUILT / urlsplit(route.request.url).path.removeprefix("/")).read_text()
+            await route.fulfill(body=f"{script};\n{worker}", content_type="text/javascript")
+
+        await self.context.unroute("**/assets/worker-*.js")
+        await self.context.route("**/assets/worker-*.js", prepend)
+
+    async def open_again(self) -> None:
+        """All tabs are closed, and one is opened."""
+        await self.close_tabs()
+        await self.open_tab()
+
+    async def close_tabs(self) -> None:
+        """Nothing of this profile runs."""
+        for tab in self.context.pages:
+            await tab.close()
+
+    async def refuses(self, reason: str, method: str, *args: Any) -> None:
+        """The SDK's ``method`` throws, for ``reason``."""
+        try:
+            answer = await self.call(method, *args)
+        except Refused as refused:
+            assert refused.reason == reason, refused.reason  # noqa: PT017 - what was refused is the point
+        else:
+            raise AssertionError(f"{method} answered {answer}")
+
+    async def until_heard(self, kind: str, **fields: Any) -> None:
+        """This tab has heard such an event."""
+
+        async def heard() -> bool:
+            return any(fields.items() <= event.items() for event in await self.heard(kind))
+
+        await self.until(heard, f"hears {kind} {fields}")
 
     async def crash(self, tab: Page | None = None) -> None:
         """The process of ``tab`` and its worker is gone, as if killed."""
@@ -136,12 +173,15 @@ def sdk_file() -> str:
     return path.name
 
 
+def app_address(server: ServerProcess | Relay, user: UserUri) -> str:
+    """Where the app of ``user`` is."""
+    return f"http://{provider_of(user).split('.')[0]}.localhost:{urlsplit(server.url).port}/"
+
+
 async def visitor(browser: Browser, server: ServerProcess | Relay, user: UserUri) -> Person:
     """A fresh profile at the app of ``user``, with the SDK at hand; nobody is registered."""
-    app = provider_of(user).split(".")[0]
-    address = f"http://{app}.localhost:{urlsplit(server.url).port}/"
     context = await browser.new_context()
-    person = Person(user, context, await context.new_page(), address)
+    person = Person(user, context, await context.new_page(), app_address(server, user))
     await person.page.close()
     await person.open_tab()
     return person

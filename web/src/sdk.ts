@@ -21,6 +21,7 @@ import { startWorker } from './start-worker.ts';
 
 export type { Agreement, Me } from './client/api.ts';
 export { StoreError } from './client/errors.ts';
+export { RefusedError, RemoteProtocolError, UnavailableError, VerificationError } from './errors.ts';
 export type * from './client/events.ts';
 export type { ContactAction } from './client/hub.ts';
 

@@ -50,7 +50,7 @@ RECEIPT_MEMBERS = 16
 _HUBS_FAULT = frozenset(
     {"NL-202", "NL-204", "NL-205", "NL-206"}  # it lets in only what is for this group and epoch
     | {"NL-141", "NL-143"}  # franks
-    | {"NL-502", "NL-503", "NL-511", "NL-512", "NL-513", "NL-521", "NL-523", "NL-525"}
+    | {"NL-502", "NL-503", "NL-511", "NL-512", "NL-513", "NL-514", "NL-521", "NL-523", "NL-525"}
 )
 """Checks that only the hub can break; the others are the sender's."""
 _EARLIER = {
@@ -209,6 +209,7 @@ class Inbox:
             refuse("NL-522")  # NL-522: the server knows the device list that a leaf is under
 
     def _message(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
+        _check_held(entry)
         group = self._groups.get(room)
         received = group.receive(entry.payload)
         if not isinstance(received, Application):
@@ -319,6 +320,7 @@ class Inbox:
     # --- other people's handshakes
 
     def _commit(self, room: RoomUri, outcome: RoomOutcome, entry: Delivery) -> None:
+        _check_held(entry)
         group = self._groups.get(room)
         if group.has_pending:
             group.discard()  # we lost; our intent stays in the outbox and is built again
@@ -361,6 +363,7 @@ class Inbox:
             self._fault(room, check, entry.sender)
 
         with self._refusals(refuse):
+            _check_held(entry)
             reader = Reader(entry.payload)
             welcome, roles = reader.vector(), decode_roles(reader.vector())
             reader.finish()
@@ -445,6 +448,11 @@ def changed_by(timeline: Timeline, message_id: MessageId) -> list[Event]:
 def _is_late(outcome: RoomOutcome, entry: Accepted) -> bool:
     """Whether the entry is from before this device was added to the room anew, so that its first answer never came."""
     return entry.seq < outcome.record.cursor
+
+
+def _check_held(entry: Delivery) -> None:
+    if not entry.payload:
+        raise VerificationError("NL-514", "an entry that was purged before this device read it")
 
 
 def _check_sender(leaf: Leaf, entry: Delivery) -> None:

@@ -38,7 +38,7 @@ const RECEIPT_MEMBERS = 16;
 const HUBS_FAULT: ReadonlySet<string> = new Set([
   ...['NL-202', 'NL-204', 'NL-205', 'NL-206'], // it lets in only what is for this group and epoch
   ...['NL-141', 'NL-143'], // franks
-  ...['NL-502', 'NL-503', 'NL-511', 'NL-512', 'NL-513', 'NL-521', 'NL-523', 'NL-525'],
+  ...['NL-502', 'NL-503', 'NL-511', 'NL-512', 'NL-513', 'NL-514', 'NL-521', 'NL-523', 'NL-525'],
 ]);
 const EARLIER: Readonly<Record<'delivered' | 'read', readonly MessageState[]>> = {
   delivered: ['queued', 'sent'],
@@ -187,6 +187,7 @@ export class Inbox {
   }
 
   async #message(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
+    checkHeld(entry);
     const group = await this.#groups.get(room);
     const received = await group.receive(entry.payload, nowS());
     if (received.kind !== 'application') {
@@ -330,6 +331,7 @@ export class Inbox {
   // --- other people's handshakes
 
   async #commit(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
+    checkHeld(entry);
     const group = await this.#groups.get(room);
     group.discard(); // we lost; our intent stays in the outbox and is built again
     const received = await group.receive(entry.payload, nowS());
@@ -370,6 +372,7 @@ export class Inbox {
   async #welcome(room: RoomUri, outcome: RoomOutcome, entry: Delivery): Promise<void> {
     await this.#checked(
       async () => {
+        checkHeld(entry);
         const reader = new Reader(entry.payload);
         const welcome = reader.vector();
         const roles = decodeRoles(reader.vector());
@@ -492,6 +495,12 @@ function deviceOf(leaf: MlsLeaf): DeviceUri {
 function sameUsers(users: readonly UserUri[], roles: Roles): boolean {
   const present = Array.from(roles.keys()).filter((user) => roles.get(user) !== Role.banned);
   return Array.from(new Set(users)).sort().join() === present.sort().join();
+}
+
+function checkHeld(entry: Delivery): void {
+  if (entry.payload.length === 0) {
+    throw new VerificationError('NL-514', 'an entry that was purged before this device read it');
+  }
 }
 
 function checkSender(leaf: Leaf, entry: Delivery): void {
