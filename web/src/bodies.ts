@@ -215,10 +215,16 @@ export function readContacts(value: unknown): Contact[] {
   });
 }
 
-/** A device in a room, and the first entry of the log that it sees. */
+/** What an old device has left for a new one, sealed. */
+export function readMailbox(value: unknown): Bytes {
+  return new Members(value).bytes('package');
+}
+
+/** A device in a room, and the first entry of the log that it sees. `revoked`: somebody has to remove it. */
 export interface RoomMember {
   readonly device: DeviceUri;
   readonly joinedSeq: Seq;
+  readonly revoked: boolean;
 }
 
 /** A user's role in a room, by its name in `Role`. */
@@ -245,7 +251,11 @@ export function readRoom(value: unknown): Room {
     head: members.uint('head') as Seq,
     members: members.list('members', (item) => {
       const member = new Members(item);
-      return { device: parseDeviceUri(member.text('device')), joinedSeq: member.uint('joined_seq') as Seq };
+      return {
+        device: parseDeviceUri(member.text('device')),
+        joinedSeq: member.uint('joined_seq') as Seq,
+        revoked: member.flag('revoked'),
+      };
     }),
     participants: members.list('participants', (item) => {
       const participant = new Members(item);

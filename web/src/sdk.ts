@@ -58,7 +58,7 @@ export interface Nightlight extends Omit<Api, Salted | 'createRoom'> {
 type Call = <Method extends keyof Api>(method: Method, args: Parameters<Api[Method]>) => ReturnType<Api[Method]>;
 
 /** What is not simply passed on. */
-type Own = Pick<Nightlight, Salted | 'listen' | 'createRoom' | 'me' | 'register' | 'startAnew'>;
+type Own = Pick<Nightlight, Salted | 'listen' | 'createRoom' | 'me' | 'register' | 'linked' | 'startAnew'>;
 
 class Tab {
   readonly #name = crypto.randomUUID();
@@ -192,6 +192,12 @@ function open(tab: Tab): Nightlight {
     },
     async register(user) {
       const me = await call('register', [user]);
+      remember(true);
+      void navigator.storage.persist().catch(() => false);
+      return me;
+    },
+    async linked() {
+      const me = await call('linked', []);
       remember(true);
       void navigator.storage.persist().catch(() => false);
       return me;

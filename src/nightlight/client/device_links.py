@@ -8,7 +8,7 @@ from typing import Protocol
 from nightlight.client.device import Device
 from nightlight.client.faults import crash_point
 from nightlight.client.hub import Hub
-from nightlight.client.identity import changed
+from nightlight.client.identity import account_key, changed
 from nightlight.client.linking import TakingIn, take_in, taken_in, taking_in
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
@@ -102,16 +102,17 @@ class DeviceLinks:
     async def remove(self, device: Device, which: DeviceUri) -> None:
         """``which``, another device of this person, is signed out and leaves every room.
 
-        Raises ``RefusedError``: ``not_found`` (not on the list), ``not_allowed`` (this very device; may not sign).
+        Raises ``RefusedError`` ``not_allowed``: this very device, or by one that may not sign.
         """
+        account_key(device.identity)
+        if which == device.identity.device:
+            raise RefusedError(ProblemName.NOT_ALLOWED)
         async with self._one_at_a_time:
             await self._finish(device)
             for _ in range(_TRIES):
                 listed = await self._own_list(device)
                 if listed.device(which) is None:
-                    raise RefusedError(ProblemName.NOT_FOUND)
-                if which == device.identity.device:
-                    raise RefusedError(ProblemName.NOT_ALLOWED)
+                    return
                 others = [other for other in listed.devices if other.uri != which]
                 _, signed = changed(device.identity, listed, others, self._clock())
                 try:

@@ -3,14 +3,15 @@
  *
  * Network failures never lose anything: what is sent waits in the outbox. What asks the server throws `RefusedError` or
  * `UnavailableError`; what the server answers against the rules, `RemoteProtocolError` or `VerificationError`; the
- * browser's storage, `StoreError`. All but `me`, `register`, `connectionState`, `storage` and `startAnew` throw `RefusedError`
- * `unauthenticated` before somebody is registered.
+ * browser's storage, `StoreError`. All but `me`, `register`, `showLink`, `linked`, `linkNumber`, `connectionState`, `storage` and `startAnew`
+ * throw `RefusedError` `unauthenticated` before somebody is registered.
  */
 
 import type { Contact } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import type { Manner } from './author.ts';
+import type { RoomsOfDevice } from './device.ts';
 import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import type { Evidence } from './records.ts';
@@ -29,6 +30,20 @@ export interface Me {
   readonly device: DeviceUri;
   /** Whether senders are told what this device holds and its person has read. */
   readonly receipts: boolean;
+}
+
+/** One line in a list of this person's devices. `maySign`: it may take others in and remove them. */
+export interface OwnDevice {
+  readonly device: DeviceUri;
+  readonly maySign: boolean;
+  readonly this: boolean;
+}
+
+/** What a new device shows: `text`, also as a QR code, and `number`, to be compared on both. */
+export interface LinkShown {
+  readonly text: string;
+  readonly number: string;
+  readonly expiresAtMs: number;
 }
 
 /** What all members of a room must have alike; bytes in hexadecimal. `devices`: in the order of their leaves. */
@@ -50,6 +65,33 @@ export interface Api {
    */
   register(user: UserUri): Promise<Me>;
   setReceipts(wanted: boolean): Promise<void>;
+
+  /** This person's devices, as last heard. */
+  devices(): Promise<OwnDevice[]>;
+  /**
+   * This browser, where nobody is registered, shows a code by which another device of `user` takes it in; the same one
+   * until it expires. Throws `StoreError` `occupied`.
+   */
+  showLink(user: UserUri): Promise<LinkShown>;
+  /**
+   * This device of `user`, once it has been taken in.
+   *
+   * Throws `VerificationError`: NL-352 when the code has expired, NL-354 when somebody else has taken it in, and others
+   * where what was handed over does not hold; `UnavailableError`, after which it may be called again.
+   */
+  linked(): Promise<Me>;
+  /** The number that the device with this code shows. Throws `RemoteProtocolError` NL-351. */
+  linkNumber(text: string): Promise<string>;
+  /**
+   * The device that shows the code is one of this person's; each of their rooms follows by itself.
+   *
+   * Throws `RefusedError` `not_allowed` (this device may not sign), `VerificationError` NL-352 (expired).
+   */
+  acceptDevice(text: string): Promise<DeviceUri>;
+  /** The device is signed out; it leaves each room by itself. Throws `RefusedError` `not_allowed`. */
+  removeDevice(device: DeviceUri): Promise<void>;
+  /** In how many of this device's rooms `device` is. */
+  roomsOf(device: DeviceUri): Promise<RoomsOfDevice>;
 
   /** What becomes of what this browser holds. */
   storage(): Promise<StorageState>;

@@ -6,16 +6,17 @@ import { decodeContactCode, encodeContactCode } from '../contact-code.ts';
 import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts';
 import { toHex } from '../hex.ts';
-import type { RoomUri, UserUri } from '../ids.ts';
+import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
+import { checkLinkTime, linkMailbox, linkNumber, linkText, readLinkCode } from '../linking.ts';
 import { safetyNumber } from '../safety-number.ts';
 import type { MimiContent } from '../content.ts';
-import type { Agreement, Api, Me } from './api.ts';
+import type { Agreement, Api, LinkShown, Me, OwnDevice } from './api.ts';
 import type { Author, Manner } from './author.ts';
 import { wiped } from './errors.ts';
 import type { Connection } from './connection.ts';
-import type { Device } from './device.ts';
+import type { Device, RoomsOfDevice } from './device.ts';
 import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
-import type { ContactAction } from './hub.ts';
+import { type ContactAction, fetchLink } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
 import {
@@ -28,7 +29,10 @@ import {
   type RoomRecord,
 } from './records.ts';
 import { Store, type StoreState } from './store.ts';
-import { random } from './surroundings.ts';
+import { now, random } from './surroundings.ts';
+
+/** How often a new device asks whether it was taken in. */
+const LINK_POLL_MS = 1_000;
 
 export class Client implements Omit<Api, 'startAnew'> {
   readonly #store: Store;
@@ -64,9 +68,7 @@ export class Client implements Omit<Api, 'startAnew'> {
 
   /** What has to do with MLS is loaded now: who looks at the app for the first time can type before it is there. */
   async #connect(identity: Identity): Promise<Connection> {
-    const { Connection } = await import('./connection.ts').catch(() => {
-      throw new UnavailableError('the server cannot be reached');
-    });
+    const { Connection } = await loaded(import('./connection.ts'));
     this.#connection = await Connection.open(this.#store, identity, this.#tell);
     return this.#connection;
   }
@@ -123,6 +125,69 @@ export class Client implements Omit<Api, 'startAnew'> {
       this.#store.identity.delete('');
       this.#store.pins.delete(user);
     });
+  }
+
+  // --- this person's devices
+
+  devices(): Promise<OwnDevice[]> {
+    const { trust, identity } = this.#open.device;
+    const listed = trust.deviceList(identity.user)?.devices ?? [];
+    return Promise.resolve(listed.map(({ uri, maySign }) => ({ device: uri, maySign, this: uri === identity.device })));
+  }
+
+  showLink(user: UserUri): Promise<LinkShown> {
+    return this.#making.hold(async () => {
+      const { showLink } = await loaded(import('./linking.ts'));
+      const code = await showLink(this.#store, user);
+      return { text: linkText(code), number: await linkNumber(code), expiresAtMs: Number(code.expiresAtMs) };
+    });
+  }
+
+  async linked(): Promise<Me> {
+    for (;;) {
+      const me = await this.#making.hold(() => this.#join());
+      if (me !== null) return me;
+      await new Promise((resolve) => setTimeout(resolve, LINK_POLL_MS));
+    }
+  }
+
+  /** Who this is, once another device has taken it in; null before. */
+  async #join(): Promise<Me | null> {
+    const known = await this.me();
+    if (known !== null) return known;
+    const shown = this.#store.shownLink.get('');
+    if (shown === null) throw new RefusedError('not_found');
+    const code = readLinkCode(shown.text);
+    const sealed = await fetchLink(await linkMailbox(code));
+    if (sealed === null) {
+      checkLinkTime(code, now());
+      return null;
+    }
+    const { joinByLink } = await loaded(import('./linking.ts'));
+    const identity = await joinByLink(this.#store, this.#serverUrl, sealed);
+    (await this.#connect(identity)).start();
+    return this.#describe(identity);
+  }
+
+  async linkNumber(text: string): Promise<string> {
+    return linkNumber(readLinkCode(text));
+  }
+
+  async acceptDevice(text: string): Promise<DeviceUri> {
+    const connection = this.#open;
+    const device = await connection.housekeeping.links.accept(text);
+    connection.chore('devices');
+    return device;
+  }
+
+  async removeDevice(device: DeviceUri): Promise<void> {
+    const connection = this.#open;
+    await connection.housekeeping.links.remove(device);
+    connection.chore('devices');
+  }
+
+  roomsOf(device: DeviceUri): Promise<RoomsOfDevice> {
+    return this.#open.device.roomsOf(device);
   }
 
   async setReceipts(wanted: boolean): Promise<void> {
@@ -390,6 +455,13 @@ export class Client implements Omit<Api, 'startAnew'> {
   faults(): Promise<FaultSeen[]> {
     return Promise.resolve(this.#store.faults.values());
   }
+}
+
+/** What is loaded late. Throws `UnavailableError`. */
+function loaded<Module>(module: Promise<Module>): Promise<Module> {
+  return module.catch(() => {
+    throw new UnavailableError('the server cannot be reached');
+  });
 }
 
 async function storageState(state: StoreState): Promise<StorageState> {

@@ -52,6 +52,7 @@ export class Connection {
   #failed = false;
   readonly #chores = new Set<string>();
   readonly #due = new Set<string>();
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   private constructor(store: Store, identity: Identity, device: Device, watchers: Watchers) {
     this.#store = store;
@@ -298,14 +299,23 @@ export class Connection {
 
   #doChores(): void {
     this.#choresAtMs = monotonicMs() + CHORES_EVERY_MS;
-    for (const chore of ['contacts', 'key_packages', 'everything_else']) this.chore(chore);
+    for (const chore of ['contacts', 'devices', 'key_packages', 'everything_else']) this.chore(chore);
+  }
+
+  #later(waitMs: number, what: string): void {
+    clearTimeout(this.#timers.get(what));
+    const timer = setTimeout(() => {
+      if (this.state === 'online') this.chore(what);
+    }, waitMs);
+    this.#timers.set(what, timer);
   }
 
   async #work(what: string): Promise<void> {
     let waitMs = FIRST_CHORE_WAIT_MS;
     while (this.#due.delete(what)) {
       try {
-        await this.#housekeeping.do(what);
+        const againMs = await this.#housekeeping.do(what);
+        if (againMs !== null) this.#later(againMs, what);
       } catch (error) {
         if (error instanceof UnavailableError) {
           this.#due.add(what);

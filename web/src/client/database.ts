@@ -14,7 +14,8 @@ import { makeSealingKey } from './sealing.ts';
 
 const VERSION = 2;
 
-export type KeyName = 'sealing' | 'account' | 'session' | 'signature';
+/** `link`: X25519, of a device that shows a link code; `account`: only of one that may sign. */
+export type KeyName = 'sealing' | 'account' | 'session' | 'signature' | 'link';
 
 /** How much is left of what is about a message: what a page needs first. */
 export const Rank = { stands: 0, goneReaction: 1, gone: 2 } as const;

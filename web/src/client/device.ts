@@ -12,7 +12,7 @@ import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
 import { encodeRoles, Role } from '../roles.ts';
 import type { ClientFrame, ServerFrame } from '../frames.ts';
 import { fromHex, toHex } from '../hex.ts';
-import { providerOf, type RoomUri, roomUri, type SubmissionId, type UserUri } from '../ids.ts';
+import { type DeviceUri, providerOf, type RoomUri, roomUri, type SubmissionId, userOf, type UserUri } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
 import { Author, checkLifetime } from './author.ts';
 import type { Event, FaultSeen, MessageKey } from './events.ts';
@@ -40,6 +40,19 @@ export type Errand =
   | { readonly effect: 'send'; readonly frame: ClientFrame }
   | Ask;
 
+/** What a room needs: `owed` go, this person's `missing` devices come. `rank`: how many do it before us. */
+export interface Duty {
+  readonly owed: readonly DeviceUri[];
+  readonly missing: readonly DeviceUri[];
+  readonly rank: number;
+}
+
+/** In how many rooms a device is, of how many. */
+export interface RoomsOfDevice {
+  readonly there: number;
+  readonly rooms: number;
+}
+
 /** A submission that is over, and why if it was refused. */
 export type Finished = readonly [SubmissionKey, ProblemName | null];
 
@@ -57,6 +70,8 @@ export class Device {
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #lock = new Lock();
+  /** Rooms where the hub refused that a device goes which its user's list does not name. */
+  readonly #unremovable = new Set<RoomUri>();
 
   private constructor(identity: Identity, store: Store, groups: Groups) {
     this.identity = identity;
@@ -65,7 +80,7 @@ export class Device {
     this.trust = new Trust(store, now);
     this.#author = new Author(identity.user, store);
     this.#inbox = new Inbox(identity, store, groups, this.trust);
-    this.#outbox = new Outbox(identity, store, groups);
+    this.#outbox = new Outbox(identity, store, groups, this.trust);
   }
 
   /** As the store left it. Throws `StoreError`. */
@@ -132,8 +147,7 @@ export class Device {
       case 'fail':
         return this.#fail(effect.room, effect.submissionId, effect.problem);
       case 'submit':
-        this.errands.push({ effect: 'send', frame: this.#frame(effect.submissionId) });
-        return [];
+        return this.#submit(effect.room, effect.submissionId);
       case 'acknowledge':
         this.errands.push({ effect: 'send', frame: effect.frame });
         return [];
@@ -190,6 +204,7 @@ export class Device {
     const item = await this.#outbox.fail(submissionId, problem);
     const record = this.store.rooms.get(room);
     if (item?.kind === 'commit') {
+      if (item.intent.drop.length > 0) this.#unremovable.add(room);
       if (record !== null) this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
     } else if (item?.messageId) {
       const { messageId } = item;
@@ -198,6 +213,19 @@ export class Device {
     }
     this.finished.push([submissionId, problem]);
     return this.session.dropped(room, [submissionId]);
+  }
+
+  /** The item is on its way; a message is not while a device is in the room that has to be removed first. */
+  async #submit(room: RoomUri, submissionId: SubmissionKey): Promise<Effect[]> {
+    const frame = this.#frame(submissionId);
+    const owed = frame.frame === 'submit' ? await this.#outbox.owed(room) : [];
+    if (owed.length === 0) {
+      this.errands.push({ effect: 'send', frame });
+      return [];
+    }
+    if (this.#unremovable.has(room)) return this.#fail(room, submissionId, 'removal_owed');
+    const item = await this.groups.transaction(() => this.#outbox.commit(room, { ...FRESH_KEYS, drop: owed }, true));
+    return this.session.queueFirst(room, item);
   }
 
   #frame(submissionKey: SubmissionKey): ClientFrame {
@@ -361,6 +389,33 @@ export class Device {
   /** The hub will not have the room: this device has left it. */
   roomRefused(room: RoomUri): Promise<void> {
     return this.alone(async () => this.#run(this.#became(await this.#inbox.abandon(room))));
+  }
+
+  /** What this person's devices, or any member's, have to do in `room` of their own accord. */
+  duty(room: RoomUri): Promise<Duty | null> {
+    return this.alone(async () => {
+      const { user } = this.identity;
+      const listed = this.trust.deviceList(user);
+      const joined = this.store.rooms.get(room)?.standing === 'joined';
+      if (!joined || listed === null || this.#outbox.isChanging(room)) return null;
+      const owed = await this.#outbox.owed(room);
+      const missing: DeviceUri[] = [];
+      for (const { uri } of listed.devices) if (!(await this.#outbox.has(room, uri))) missing.push(uri);
+      if (owed.length + missing.length === 0) return null;
+      const ours = owed.length === 0 || owed.some((device) => userOf(device) === user);
+      const rank = ours ? await this.#outbox.rank(room, user) : 1 + (await this.#outbox.rank(room));
+      return { owed, missing, rank };
+    });
+  }
+
+  /** In how many of this device's rooms the device `which` is, and how many those are. */
+  roomsOf(which: DeviceUri): Promise<RoomsOfDevice> {
+    return this.alone(async () => {
+      const rooms = this.store.rooms.values().filter((record) => record.standing === 'joined');
+      let there = 0;
+      for (const { room } of rooms) if (await this.#outbox.has(room, which)) there += 1;
+      return { there, rooms: rooms.length };
+    });
   }
 
   /** The intent to commit is durable at the end of the outbox. Throws `RefusedError` `not_found`. */

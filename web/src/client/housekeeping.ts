@@ -14,6 +14,7 @@ import type { FrankingAgent } from '../franking.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
 import { readKeyPackage } from '../mls/key-package.ts';
+import { DeviceLinks } from './device-links.ts';
 import type { Device } from './device.ts';
 import { isClock } from './groups.ts';
 import type { Hub } from './hub.ts';
@@ -22,6 +23,7 @@ import { HUB } from './inbox.ts';
 import { topUp } from './key-packages.ts';
 import { Lock } from './lock.ts';
 import { monotonicMs, now } from './surroundings.ts';
+import { Tending } from './tending.ts';
 import { LookUp } from './trust.ts';
 
 /** How long the directory is taken as read; a key that is not in it is asked about at once. */
@@ -32,6 +34,8 @@ export class Housekeeping {
   readonly #device: Device;
   readonly #hub: Hub;
   readonly #wake: () => void;
+  readonly links: DeviceLinks;
+  readonly #tending: Tending;
   readonly #oneAtATime = new Lock();
   readonly #askingForContacts = new Lock();
   #directoryReadMs = -Infinity;
@@ -41,14 +45,19 @@ export class Housekeeping {
     this.#device = device;
     this.#hub = hub;
     this.#wake = wake;
+    this.links = new DeviceLinks(device, hub, this);
+    this.#tending = new Tending(device, hub, this);
   }
 
-  /** The chore named `what` is done; one that we do not know is none. */
-  do(what: string): Promise<void> {
+  /** The chore named `what` is done; one that we do not know is none. In how many ms it is due again, or null. */
+  do(what: string): Promise<number | null> {
     return this.#oneAtATime.hold(async () => {
       if (what === 'contacts') await this.refreshContacts();
       else if (what === 'key_packages') await this.topUpKeyPackages();
+      else if (what === 'devices') return this.#tending.ownDevices();
+      else if (what === 'rooms') return this.#tending.rooms();
       else if (what === 'everything_else') await this.#everythingElse();
+      return null;
     });
   }
 
@@ -140,6 +149,7 @@ export class Housekeeping {
     const { identity, trust, store } = this.#device;
     const listed = trust.deviceList(identity.user);
     if (listed === null) throw new LocalProtocolError('a device without its own device list');
+    if (!store.hasKey('account')) return;
     const following = await renewed(listed);
     if (following === null) return;
     try {
@@ -194,14 +204,14 @@ export class Housekeeping {
   }
 
   /**
-   * A key package of each device of `users` that has any, each of them checked.
+   * A key package of each device of `users` that has any, or of `devices` alone, each of them checked.
    *
    * Throws `VerificationError` as `learnDevices`; NL-532, having recorded the fault.
    */
-  async claim(users: readonly UserUri[]): Promise<Bytes[]> {
+  async claim(users: readonly UserUri[], devices: readonly DeviceUri[] | null = null): Promise<Bytes[]> {
     const packages: Bytes[] = [];
     for (const user of users) {
-      const claimed = await this.#hub.claimKeyPackages(user);
+      const claimed = await this.#hub.claimKeyPackages(user, devices);
       const listed = await this.#pin(user, claimed.devices);
       try {
         await this.#checkClaimed(claimed, listed);

@@ -11,7 +11,9 @@ import {
   readContacts,
   readDirectory,
   readKeyPackageCount,
+  readMailbox,
   readRoom,
+  readRooms,
   readSession,
   readUserDevices,
   type Room,
@@ -22,8 +24,9 @@ import {
 import type { Bytes } from '../codec.ts';
 import { SESSION_LABEL, sessionContent } from '../credential.ts';
 import { RefusedError, RemoteProtocolError } from '../errors.ts';
+import { toHex } from '../hex.ts';
 import { ask, type Call } from '../http.ts';
-import type { RoomUri, UserUri } from '../ids.ts';
+import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { signer } from '../signature.ts';
 import type { Identity } from './records.ts';
 import type { Store } from './store.ts';
@@ -40,6 +43,14 @@ export type ContactAction = 'request' | 'accept' | 'decline' | 'cancel' | 'block
 export interface KeyPackageUpload {
   readonly keyPackages: readonly Bytes[];
   readonly lastResort: Bytes | null;
+}
+
+/** A device that its user takes in. `sealed`: what it fetches at `mailbox`. */
+export interface DeviceLink {
+  readonly device: DeviceUri;
+  readonly sessionKey: Bytes;
+  readonly mailbox: Bytes;
+  readonly sealed: Bytes;
 }
 
 /** Signs in when needed. Every method throws `RefusedError`, `UnavailableError`, `RemoteProtocolError`. */
@@ -84,9 +95,17 @@ export class Hub {
     return ask('/v1/directory', { read: readDirectory });
   }
 
-  /** `deviceList`, signed, is this user's newest. */
-  publishDeviceList(deviceList: Bytes): Promise<UserDevices> {
-    const body = { device_list: toBase64(deviceList) };
+  /** `deviceList`, signed, is this user's newest, and the device that it links may fetch its package. */
+  publishDeviceList(deviceList: Bytes, link: DeviceLink | null = null): Promise<UserDevices> {
+    const body = {
+      device_list: toBase64(deviceList),
+      link: link && {
+        device: link.device,
+        session_key: toBase64(link.sessionKey),
+        mailbox: toBase64(link.mailbox),
+        package: toBase64(link.sealed),
+      },
+    };
     return this.#call('/v1/device-list', { method: 'PUT', body, read: readUserDevices });
   }
 
@@ -107,8 +126,12 @@ export class Hub {
   }
 
   /** One for each device of `user`. */
-  claimKeyPackages(user: UserUri): Promise<ClaimedKeyPackages> {
-    return this.#call('/v1/key-packages/claim', { method: 'POST', body: { user }, read: readClaimedKeyPackages });
+  claimKeyPackages(user: UserUri, devices: readonly DeviceUri[] | null = null): Promise<ClaimedKeyPackages> {
+    return this.#call('/v1/key-packages/claim', {
+      method: 'POST',
+      body: { user, devices },
+      read: readClaimedKeyPackages,
+    });
   }
 
   /** Everyone this user has a relation with. */
@@ -125,6 +148,11 @@ export class Hub {
   createRoom(room: RoomUri, groupInfo: Bytes): Promise<Room> {
     const body = { room, group_info: toBase64(groupInfo) };
     return this.#call('/v1/rooms', { method: 'POST', body, read: readRoom });
+  }
+
+  /** What the hub knows of the rooms that this device is in. */
+  rooms(): Promise<Room[]> {
+    return this.#call('/v1/rooms', { read: readRooms });
   }
 
   /** What the hub knows of a room that this device is in. */
@@ -163,5 +191,15 @@ export class Hub {
       signature: toBase64(signature),
     };
     return ask('/v1/sessions', { method: 'POST', body, read: readSession });
+  }
+}
+
+/** What an old device has left at `mailbox` for this one, which is nobody's yet; null for nothing. */
+export async function fetchLink(mailbox: Bytes): Promise<Bytes | null> {
+  try {
+    return await ask(`/v1/link?mailbox=${toHex(mailbox)}`, { read: readMailbox });
+  } catch (error) {
+    if (error instanceof RefusedError && ['not_found', 'too_many'].includes(error.problem)) return null;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Bytes } from '../codec.ts';
 import {
+  type Device,
   type DeviceList,
   encodeLeafCredential,
   encodeSignedDeviceList,
@@ -20,7 +21,7 @@ import type { KeyName } from './database.ts';
 import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
 
-const DEVICE_NAME_BYTES = 8;
+export const DEVICE_NAME_BYTES = 8;
 /** Two days short of what is allowed, so that a friend whose clock is a little behind believes the list too. */
 const LIST_LIFETIME_MS = MAX_LIFETIME_MS - 2 * 86_400_000;
 
@@ -65,7 +66,8 @@ async function createIdentity(store: Store, serverUrl: string, user: UserUri): P
   return identity;
 }
 
-async function makeKey(): Promise<{ privateKey: CryptoKey; publicKey: Bytes }> {
+/** A fresh Ed25519 key that no script can read. */
+export async function makeKey(): Promise<{ privateKey: CryptoKey; publicKey: Bytes }> {
   const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   return { privateKey: pair.privateKey, publicKey };
@@ -76,8 +78,13 @@ export async function signedList(store: Store, listed: DeviceList): Promise<Byte
   return encodeSignedDeviceList(await signDeviceList(listed, signer(store.key('account'))));
 }
 
+/** The list after `listed`, with `devices`. */
+export function changed(listed: DeviceList, devices: readonly Device[]): Promise<DeviceList> {
+  return nextDeviceList(listed, devices, (now() + LIST_LIFETIME_MS) as TimestampMs);
+}
+
 /** The same devices on a list that lasts longer, once half its time is over; null before. */
 export async function renewed(listed: DeviceList): Promise<DeviceList | null> {
   if (Number(listed.expiresAtMs) - now() > LIST_LIFETIME_MS / 2) return null;
-  return nextDeviceList(listed, listed.devices, (now() + LIST_LIFETIME_MS) as TimestampMs);
+  return changed(listed, listed.devices);
 }

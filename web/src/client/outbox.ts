@@ -7,7 +7,15 @@ import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, type ProblemName, RefusedError, VerificationError } from '../errors.ts';
 import { frankingTag } from '../franking.ts';
 import { fromHex, toHex } from '../hex.ts';
-import { type DeviceUri, type MessageId, type RoomUri, SALT_BYTES, type TimestampMs, userOf } from '../ids.ts';
+import {
+  type DeviceUri,
+  type MessageId,
+  type RoomUri,
+  SALT_BYTES,
+  type TimestampMs,
+  type UserUri,
+  userOf,
+} from '../ids.ts';
 import { identity } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
 import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '../roles.ts';
@@ -24,6 +32,7 @@ import {
 import type { SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
+import type { Trust } from './trust.ts';
 
 const RECEIPTS_IN_ONE = 200;
 
@@ -37,16 +46,25 @@ function submissionId(nowMs: TimestampMs, random: Bytes): SubmissionKey {
   return toHex(id);
 }
 
+interface Owed {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly devices: readonly DeviceUri[];
+}
+
 /** One device's way out. */
 export class Outbox {
   readonly #identity: Identity;
   readonly #store: Store;
   readonly #groups: Groups;
+  readonly #trust: Trust;
+  readonly #owed = new Map<RoomUri, Owed>();
 
-  constructor(identity: Identity, store: Store, groups: Groups) {
+  constructor(identity: Identity, store: Store, groups: Groups, trust: Trust) {
     this.#identity = identity;
     this.#store = store;
     this.#groups = groups;
+    this.#trust = trust;
   }
 
   /**
@@ -84,13 +102,49 @@ export class Outbox {
     });
   }
 
-  /** `intent` is at the end of the outbox. Inside a transaction. Throws `RefusedError` `not_found`. */
-  commit(room: RoomUri, intent: Intent): OutgoingCommit {
+  /** `intent` is at the end, or beginning, of the outbox. Inside a transaction. Throws `RefusedError` `not_found`. */
+  commit(room: RoomUri, intent: Intent, first = false): OutgoingCommit {
     const record = this.#store.rooms.get(room);
     if (record === null || !isOpen(record)) throw new RefusedError('not_found');
-    const item: OutgoingCommit = { ...this.#unbuilt(room), kind: 'commit', intent, welcome: null };
+    const item: OutgoingCommit = { ...this.#unbuilt(room), kind: 'commit', first, intent, welcome: null };
     this.#store.outbox.put(item.submissionId, item);
     return item;
+  }
+
+  /** Other devices in `room` that their users' newest lists do not name: they go before anything is said. */
+  async owed(room: RoomUri): Promise<readonly DeviceUri[]> {
+    const { epoch, members } = await this.#groups.get(room);
+    const { generation } = this.#trust;
+    let known = this.#owed.get(room);
+    if (known?.epoch !== epoch || known.generation !== generation) {
+      const leaves = await Promise.all(members.map((leaf) => this.#trust.checkLeaf(leaf)));
+      const gone = leaves.filter((leaf) => !leaf.listed && leaf.device !== this.#identity.device);
+      known = { epoch, generation, devices: gone.map((leaf) => leaf.device) };
+      this.#owed.set(room, known);
+    }
+    return known.devices;
+  }
+
+  /** Whether `which` is in `room`. */
+  async has(room: RoomUri, which: DeviceUri): Promise<boolean> {
+    const { members } = await this.#groups.get(room);
+    return members.some((leaf) => decodeLeafCredential(leaf.credential).device === which);
+  }
+
+  /** How many leaves on newest lists come before this device's in `room`; of `ofUser` alone if named. */
+  async rank(room: RoomUri, ofUser?: UserUri): Promise<number> {
+    let rank = 0;
+    for (const leaf of (await this.#groups.get(room)).members) {
+      const { device, listed, user } = await this.#trust.checkLeaf(leaf);
+      if (device === this.#identity.device) break;
+      if (listed && (ofUser === undefined || ofUser === user)) rank += 1;
+    }
+    return rank;
+  }
+
+  /** Whether a commit waits in the outbox. */
+  isChanging(room: RoomUri): boolean {
+    return this.#store.outboxOf(room).some((item) => item.kind === 'commit');
   }
 
   /**
@@ -167,6 +221,7 @@ export class Outbox {
     if (record === null) throw new LocalProtocolError('a commit in a room that is not there');
     const roles = decodeRoles(record.roles);
     const owed = leavers(roles, present.keys());
+    const revoked = new Set([...intent.drop.filter((device) => present.has(device)), ...(await this.owed(item.room))]);
     const add = new Map<DeviceUri, Bytes>();
     for (const keyPackage of intent.add) {
       const device = deviceOf(keyPackage);
@@ -174,16 +229,18 @@ export class Outbox {
     }
     const wanted = Array.from(present.keys()).filter((device) => intent.remove.includes(userOf(device)));
     const given = new Map(intent.give.filter(([user, role]) => (roles.get(user) ?? Role.left) !== role));
-    const something = add.size + wanted.length + given.size > 0;
-    if (!something && intent.add.length + intent.remove.length + intent.give.length > 0) return null;
-    const removed = Array.from(new Set([...wanted, ...owed]));
+    const dropped = intent.drop.length > 0 ? revoked.size : 0;
+    const something = add.size + wanted.length + given.size + dropped > 0;
+    const asked = intent.add.length + intent.remove.length + intent.give.length + intent.drop.length;
+    if (!something && asked > 0) return null;
+    const removed = Array.from(new Set([...wanted, ...owed, ...revoked]));
     try {
       follow(roles, {
         committer: this.#identity.user,
         present: new Set(present.keys()),
         added: Array.from(add.keys()),
         removed,
-        revoked: new Set(),
+        revoked,
         given,
       });
     } catch (error) {

@@ -94,15 +94,16 @@ export interface MessageRecord extends Omit<Said, 'expires'> {
 /**
  * What a commit is for, so that it can be built again after another commit won.
  *
- * `add`: key packages; `remove`: users; `give`: roles. All empty: fresh keys for this device's leaf.
+ * `add`: key packages; `remove`: users; `drop`: devices; `give`: roles. All empty: fresh keys for this device's leaf.
  */
 export interface Intent {
   readonly add: readonly Bytes[];
   readonly remove: readonly UserUri[];
+  readonly drop: readonly DeviceUri[];
   readonly give: readonly (readonly [UserUri, Role])[];
 }
 
-export const FRESH_KEYS: Intent = { add: [], remove: [], give: [] };
+export const FRESH_KEYS: Intent = { add: [], remove: [], drop: [], give: [] };
 
 interface Submission {
   readonly submissionId: SubmissionKey;
@@ -122,11 +123,35 @@ export interface OutgoingMessage extends Submission {
 /** A commit in the outbox. */
 export interface OutgoingCommit extends Submission {
   readonly kind: 'commit';
+  /** It goes out before everything else in its room. */
+  readonly first: boolean;
   readonly intent: Intent;
   readonly welcome: Bytes | null;
 }
 
 export type OutboxItem = OutgoingMessage | OutgoingCommit;
+
+/** Whether it goes out before everything else in its room. */
+export function isFirst(item: OutboxItem): boolean {
+  return item.kind === 'commit' && item.first;
+}
+
+/** A device that shows its link code, `text`, to be one of `user`'s. Its private keys are with the others. */
+export interface ShownLink {
+  readonly user: UserUri;
+  readonly text: string;
+}
+
+/**
+ * A device being taken in: durable before the server is told, so that it is told the same again.
+ *
+ * `text`: the code that it shows; `deviceList`: signed; `sealed`: the package for it.
+ */
+export interface TakingIn {
+  readonly text: string;
+  readonly deviceList: Bytes;
+  readonly sealed: Bytes;
+}
 
 /** One message as a report shows it: the exact content, and the hub's statement. */
 export interface Evidence {

@@ -164,6 +164,16 @@ export class Session {
     return this.#next(room, state);
   }
 
+  /** The outbox of `room` begins with `item`; what is under way there is submitted again after it. */
+  queueFirst(room: RoomUri, item: Outgoing): Effect[] {
+    const state = this.#known(room);
+    state.queue.unshift(item);
+    state.flying = false;
+    state.retryAtMs = null;
+    state.refusals = 0;
+    return this.#next(room, state);
+  }
+
   /** The first item of the outbox is built and durable. */
   built(room: RoomUri, item: Outgoing): Effect[] {
     const state = this.#known(room);

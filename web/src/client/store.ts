@@ -24,7 +24,16 @@ import {
 } from './database.ts';
 import { StoreError, wiped } from './errors.ts';
 import type { FaultSeen, MessageKey } from './events.ts';
-import type { Evidence, Identity, MessageRecord, OutboxItem, RoomRecord } from './records.ts';
+import {
+  type Evidence,
+  type Identity,
+  isFirst,
+  type MessageRecord,
+  type OutboxItem,
+  type RoomRecord,
+  type ShownLink,
+  type TakingIn,
+} from './records.ts';
 import { seal, unseal } from './sealing.ts';
 import { Table } from './table.ts';
 import { Timeline } from './timeline.ts';
@@ -100,6 +109,10 @@ export class Store {
   readonly keyPackages = new Table<KeyPackageRecord>('key_packages');
   readonly contacts = new Table<Contact>('contacts');
   readonly faults = new Table<FaultSeen>('faults');
+  /** The code that this device shows, while it is nobody's. */
+  readonly shownLink = new Table<ShownLink>('shown_link');
+  /** The device that this one is taking in. */
+  readonly takingIn = new Table<TakingIn>('taking_in');
   /** When messages go whose time has begun, by their ids. */
   readonly ends = new Table<number>('ends');
   readonly timeline = new Timeline(this);
@@ -117,6 +130,8 @@ export class Store {
       this.contacts,
       this.faults,
       this.ends,
+      this.shownLink,
+      this.takingIn,
     ].map((table) => [table.name, table as Table<unknown>]),
   );
   readonly #database: Database;
@@ -286,6 +301,11 @@ export class Store {
     return key;
   }
 
+  /** Whether there is a key of that name. */
+  hasKey(name: KeyName): boolean {
+    return this.#writes?.keys.has(name) === true || this.#keys.has(name);
+  }
+
   /** `key` is kept under `name`. */
   putKey(name: KeyName, key: CryptoKey): void {
     this.#open.keys.set(name, key);
@@ -430,7 +450,8 @@ export class Store {
 
   /** The room's items, in the order in which they go out. */
   outboxOf(room: RoomUri): OutboxItem[] {
-    return this.outbox.values().filter((item) => item.room === room);
+    const items = this.outbox.values().filter((item) => item.room === room);
+    return [...items.filter(isFirst), ...items.filter((item) => !isFirst(item))];
   }
 
   /** What the senders in `room` are owed. */

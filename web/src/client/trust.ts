@@ -59,10 +59,16 @@ export class Trust {
   readonly #store: Store;
   readonly #clock: () => TimestampMs;
   #leaves = new Map<string, Leaf>();
+  #generation = 0;
 
   constructor(store: Store, clock: () => TimestampMs) {
     this.#store = store;
     this.#clock = clock;
+  }
+
+  /** Changes with every list that is pinned. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** The newest device list known of `user`. */
@@ -100,6 +106,7 @@ export class Trust {
   /** `newest`, verified or our own, is pinned. Inside a transaction. */
   pin(newest: DeviceList): void {
     this.#store.pins.put(newest.user, newest);
+    this.#generation += 1;
     this.#leaves = new Map(Array.from(this.#leaves).filter(([, leaf]) => leaf.user !== newest.user));
   }
 

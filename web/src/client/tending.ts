@@ -1,0 +1,80 @@
+/** What a person's devices see to by themselves: that each is in every room of the person, and no removed one is. */
+
+import type { Bytes } from '../codec.ts';
+import type { DeviceList } from '../credential.ts';
+import { RefusedError } from '../errors.ts';
+import { type DeviceUri, type RoomUri, userOf, type UserUri } from '../ids.ts';
+import type { Device, Duty } from './device.ts';
+import type { Hub } from './hub.ts';
+import { FRESH_KEYS } from './records.ts';
+import { monotonicMs } from './surroundings.ts';
+
+/** How much longer the next member waits, so that usually one commit is made and not as many as there are members. */
+const STAGGER_MS = 2_000;
+const LONGEST_STAGGER_MS = 60_000;
+
+/** How device lists and key packages are come by, checked: `Housekeeping`. */
+interface Directory {
+  learnDevices(user: UserUri): Promise<DeviceList>;
+  claim(users: readonly UserUri[], devices: readonly DeviceUri[]): Promise<Bytes[]>;
+  readonly links: { finish(): Promise<void> };
+}
+
+/** Both chores return in how many ms they are due again, or null. */
+export class Tending {
+  readonly #device: Device;
+  readonly #hub: Hub;
+  readonly #directory: Directory;
+  readonly #noticedMs = new Map<RoomUri, number>();
+
+  constructor(device: Device, hub: Hub, directory: Directory) {
+    this.#device = device;
+    this.#hub = hub;
+    this.#directory = directory;
+  }
+
+  /** This person's newest device list is known, and their rooms are tended if there are several devices. */
+  async ownDevices(): Promise<number | null> {
+    await this.#directory.links.finish();
+    const listed = await this.#directory.learnDevices(this.#device.identity.user);
+    return listed.devices.length > 1 ? this.rooms() : null;
+  }
+
+  /** Where it is this device's turn, removed devices go and this person's new ones come. */
+  async rooms(): Promise<number | null> {
+    const rooms = await this.#hub.rooms();
+    const revoked = rooms.flatMap(({ members }) => members.filter((member) => member.revoked));
+    for (const user of new Set(revoked.map(({ device }) => userOf(device)))) await this.#directory.learnDevices(user);
+    const dueMs: number[] = [];
+    for (const { room } of rooms) {
+      const duty = await this.#device.duty(room);
+      if (duty === null) {
+        this.#noticedMs.delete(room);
+        continue;
+      }
+      const waitMs = this.#waitMs(room, duty);
+      if (waitMs > 0) dueMs.push(waitMs);
+      else await this.#do(room, duty);
+    }
+    return dueMs.length > 0 ? Math.min(...dueMs) : null;
+  }
+
+  #waitMs(room: RoomUri, { rank }: Duty): number {
+    const nowMs = monotonicMs();
+    const noticedMs = this.#noticedMs.get(room) ?? nowMs;
+    this.#noticedMs.set(room, noticedMs);
+    return noticedMs + Math.min(rank * STAGGER_MS, LONGEST_STAGGER_MS) - nowMs;
+  }
+
+  async #do(room: RoomUri, { owed, missing }: Duty): Promise<void> {
+    if (owed.length > 0) await this.#device.changeRoom(room, { ...FRESH_KEYS, drop: owed });
+    if (missing.length === 0) return;
+    try {
+      const add = await this.#directory.claim([this.#device.identity.user], missing);
+      await this.#device.changeRoom(room, { ...FRESH_KEYS, add });
+    } catch (error) {
+      // Once the device has some, it wakes us.
+      if (!(error instanceof RefusedError) || error.problem !== 'no_key_package') throw error;
+    }
+  }
+}
