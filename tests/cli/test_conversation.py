@@ -143,6 +143,32 @@ def test_a_message_is_verified_without_the_server(alice: Terminal, bob: Terminal
     assert "this device has no message" in bob.refused("verify", "message", "ffff")
 
 
+def test_a_group_with_a_name_and_roles(alice: Terminal, bob: Terminal, register: Callable[[str], Terminal]) -> None:
+    mona = register("mona@ring.example")
+    for friend in (ALICE, BOB):
+        mona.ok("contacts", "request", friend)
+    alice.ok("contacts", "accept", "mona@ring.example")
+    bob.ok("contacts", "accept", "mona@ring.example")
+    assert alice.ok("rooms", "create", BOB, "mona@ring.example", "--name", "Lake trip") == "The room is Lake trip.\n"
+    bob.ok("read", "lake")
+    assert "owners" in bob.ok("rooms", "--help")
+    assert bob.refused("rooms", "rename", "lake", "Hill trip")
+    assert bob.refused("rooms", "remove", "lake", "mona@ring.example")
+    assert alice.ok("rooms", "role", "lake", "admin", BOB) == f"{BOB} is admin in Lake trip.\n"
+    assert bob.ok("rooms", "rename", "lake", "Hill trip") == "The room is Hill trip.\n"
+    assert bob.ok("rooms", "remove", "hill", "mona@ring.example", "--ban")
+    assert [(row["user"].rpartition("/")[2], row["role"]) for row in alice.json("rooms", "members", "hill")] == [
+        ("alice", "owner"),
+        ("bob", "admin"),
+        ("mona", "banned"),
+    ]
+    assert alice.refused("rooms", "add", "hill", "mona@ring.example")
+    alice.ok("rooms", "unban", "hill", "mona@ring.example")
+    alice.ok("rooms", "add", "hill", "mona@ring.example")
+    assert "Hill trip" in mona.ok("rooms", "list")
+    assert mona.json("rooms", "list")[0]["roles"]["mimi://ring.example/u/mona"] == "member"
+
+
 def test_rooms_of_three(alice: Terminal, bob: Terminal, register: Callable[[str], Terminal]) -> None:
     carol = register(CAROL)
     carol.ok("contacts", "request", ALICE)

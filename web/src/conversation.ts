@@ -83,6 +83,9 @@ export interface Before {
  * Throws `RemoteProtocolError` NL-130, NL-133; `VerificationError` NL-131, NL-132.
  */
 export async function read(message: MimiContent, before: Before): Promise<Said> {
+  if (message.body.disposition === Disposition.profile && message.body.kind !== 'null') {
+    return NOTHING; // it shows around the conversation, not in it
+  }
   if (message.replaces !== null) return replacement(message, keyOf(message.replaces), before);
   if (message.body.disposition === Disposition.reaction) return reaction(message, before);
   const words = wordsOf(message.body);

@@ -16,6 +16,7 @@ from nightlight.cli.conversation import others
 from nightlight.cli.faults import INTERRUPTED, explain
 from nightlight.cli.message_line import Find, message_row
 from nightlight.cli.people import written
+from nightlight.cli.plain import neutralise
 from nightlight.client.sdk import (
     Client,
     ConnectionChanged,
@@ -115,8 +116,7 @@ class ChatApp(App[None]):
 
     async def on_mount(self) -> None:
         """What the store holds is shown, and what happens is followed."""
-        members = {room.room: room.members for room in self._client.rooms()}.get(self._room, ())
-        self._show_people(members)
+        self._show_people({room.room: room.members for room in self._client.rooms()}.get(self._room, ()))
         self.query_one(Input).focus()
         self.run_worker(self._follow(self._client.events()))
         self.run_worker(self._wait_online())
@@ -210,7 +210,9 @@ class ChatApp(App[None]):
             await self._client.mark_read(self._room)
 
     def _show_people(self, members: tuple[UserUri, ...]) -> None:
-        self.query_one("#people", Static).update(others(self._client, members))
+        profile = self._client.profile(self._room)
+        name = f"{neutralise(profile.name)}: " if profile is not None and profile.name else ""
+        self.query_one("#people", Static).update(name + others(self._client, members))
 
     def _show_connection(self, state: ConnectionState) -> None:
         self.query_one("#connection", Static).update(_CONNECTION_WORDS[state])

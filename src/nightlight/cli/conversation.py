@@ -6,6 +6,7 @@ import asyncio
 
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person, written
+from nightlight.cli.plain import neutralise
 from nightlight.client.sdk import Client, ConnectionChanged, ConnectionState, RoomSummary
 from nightlight.protocol.ids import RoomUri, UserUri
 
@@ -38,7 +39,7 @@ async def settle(client: Client) -> None:
 
 
 def find_room(client: Client, text: str) -> RoomSummary:
-    """The room meant by ``text``: a person, or the beginning of a room's name. Raises ``InputError``."""
+    """The room meant by ``text``: a person, or the beginning of a room's name or id. Raises ``InputError``."""
     rooms = client.rooms()
     if _names_person(text):
         person = read_person(text)
@@ -46,8 +47,11 @@ def find_room(client: Client, text: str) -> RoomSummary:
         if not found:
             raise InputError(f"there is no conversation with {written(person)} yet; nightlight send starts one")
         return found[0]
+    called = text.casefold()
     match [
-        room for room in rooms if text in (room.room, room_name(room.room)) or room_name(room.room).startswith(text)
+        room
+        for room in rooms
+        if text == room.room or room_id(room.room).startswith(text) or room.name.casefold().startswith(called)
     ]:
         case [room]:
             return room
@@ -62,9 +66,14 @@ async def open_room(client: Client, text: str) -> RoomUri:
     return await client.room_with(read_person(text)) if _names_person(text) else find_room(client, text).room
 
 
-def room_name(room: RoomUri) -> str:
+def room_id(room: RoomUri) -> str:
     """The last part of a room's URI."""
     return room.rpartition("/")[2]
+
+
+def title(client: Client, room: RoomSummary) -> str:
+    """What its people call the room, or else who is in it."""
+    return neutralise(room.name) or others(client, room.members)
 
 
 def others(client: Client, members: tuple[UserUri, ...]) -> str:

@@ -15,6 +15,8 @@ from nightlight.protocol.content import SALT_BYTES, Expiry, MimiContent
 from nightlight.protocol.conversation import LONGEST_LIFE_S, MAX_FORWARDED, SHORTEST_LIFE_S, is_reaction
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri
 from nightlight.protocol.part import SinglePart
+from nightlight.protocol.profile import RoomProfile, is_profile, profile_message
+from nightlight.protocol.roles import Capability, may
 
 MAX_TEXT_BYTES = 32_000
 """So that the content fits the padding's bucket of 32 KiB: the next one is beyond the hub's limit for a message."""
@@ -132,6 +134,14 @@ class Author:
         return [
             self.text(room, message.text, forwarded=count, attachments=attachments) for room in dict.fromkeys(rooms)
         ]
+
+    def profile(self, room: RoomUri, profile: RoomProfile) -> MimiContent:
+        """The name and picture of ``room``. Raises ``not_allowed``, ``malformed`` (not one line, not a picture)."""
+        if not may(self._open(room).roles, self._user, Capability.CHANGE_PROFILE):
+            raise RefusedError(ProblemName.NOT_ALLOWED)
+        if not is_profile(profile):
+            raise RefusedError(ProblemName.MALFORMED)
+        return self._checked(profile_message(self._random(SALT_BYTES), self._user, room, profile))
 
     # --- what must hold
 

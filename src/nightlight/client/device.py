@@ -161,7 +161,13 @@ class Device:
             self.finished += [(submission_id, problem) for submission_id in became.settled]
             if self.session.knows(room):
                 effects += self.session.stored(room, record.cursor, record.epoch, became.settled)
+                effects += self._greet(room)
         return effects
+
+    def _greet(self, room: RoomUri) -> list[Effect]:
+        """Newcomers whom this device let in are told the room's profile."""
+        item = self._outbox.greet(room)
+        return [] if item is None else self.session.queue(room, Outgoing(item.submission_id, item.epoch))
 
     def _build(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
         try:
@@ -267,6 +273,7 @@ class Device:
     def _open_room(self, record: RoomRecord) -> None:
         queue = [Outgoing(item.submission_id, item.epoch) for item in self._store.outbox(record.room)]
         self.run(self.session.open_room(record.room, record.cursor, record.epoch, queue))
+        self.run(self._greet(record.room))
 
     def create_room(
         self, users: Sequence[UserUri], key_packages: Sequence[bytes], agent: FrankingAgent

@@ -120,6 +120,8 @@ class RoomSummary:
     last: Message | None
     roles: Roles
     """Of the participants, in the order in which they came, and of those who are banned."""
+    name: str
+    """What its owner or admins call it; empty, if nothing."""
     lifetime_s: int | None = None
     """What this device sends there stays so long once it is read; None for ever."""
 

@@ -41,7 +41,8 @@ from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential
 from nightlight.protocol.franking import FrankedMessage, FrankingAgent, franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Accepted, Delivery, EntryKind, Removed
-from nightlight.protocol.roles import Role, Roles, Step, decode_roles, follow, participants
+from nightlight.protocol.profile import RoomProfile, read_profile
+from nightlight.protocol.roles import Capability, Role, Roles, Step, decode_roles, follow, may, participants
 
 HUB = "hub"
 RECEIPT_MEMBERS = 16
@@ -233,6 +234,7 @@ class Inbox:
             if not own:
                 self._apply_report(room, report)
             return
+        profile = read_profile(message.body)
         message_id = content.message_id(message.sender, room, application_data)
         said = conversation.read(message, self._timeline.before(room))
         state = MessageState.SENT if own else MessageState.RECEIVED
@@ -241,6 +243,8 @@ class Inbox:
         if not self._timeline.add(placed, said, self._clock()):
             return
         self._store.keep_evidence(message_id, room, Evidence(application_data, entry.frank, accepted_at_ms))
+        if profile is not None:
+            self._take_profile(outcome.record, message.sender, profile)
         if (
             self._tell(message_id, said.target)
             and said.kind is Kind.MESSAGE
@@ -248,6 +252,12 @@ class Inbox:
             and self._tells(outcome.record)
         ):
             self._store.owe_receipt(room, message_id, MessageStatus.DELIVERED)
+
+    def _take_profile(self, record: RoomRecord, sender: UserUri, profile: RoomProfile) -> None:
+        """The room is called so if its sender may say it; whoever let us in may, until somebody else does."""
+        if may(record.roles, sender, Capability.CHANGE_PROFILE) or self._store.greeter(record.room) == sender:
+            self._store.put_profile(record.room, profile)
+            self._outcome.events.append(RoomChanged(record.room, record.members, joined=True))
 
     def _tell(self, message_id: MessageId, target: MessageId | None) -> bool:
         """The application hears of the message, or of the one that it changes; False when that is not shown."""
@@ -295,9 +305,12 @@ class Inbox:
         if placed is not None:
             self._tell(message_id, placed.target)
             self._outcome.events.append(MessageStateChanged(room, message_id, MessageState.SENT))
-        FrankedMessage(
+        message = FrankedMessage(
             application_data, franking_tag(application_data), entry.frank, self._identity.user, room, accepted_at_ms
         ).verify(outcome.record.franking_key)
+        profile = read_profile(message.body)
+        if profile is not None:
+            self._take_profile(outcome.record, message.sender, profile)
         self._store.keep_evidence(message_id, room, Evidence(application_data, entry.frank, accepted_at_ms))
 
     def _commit_accepted(self, room: RoomUri, outcome: RoomOutcome, item: OutboxItem, entry: Accepted) -> None:
@@ -314,6 +327,8 @@ class Inbox:
             raise LocalProtocolError("a commit that is none")
         roles = self._roles_after(outcome.record.roles, group, received.change)
         crash_point("commit.after_accept")
+        if any(user not in outcome.record.roles for user in participants(roles)) and self._store.profile(room):
+            self._store.owe_greeting(room)
         group.accept()
         self._entered(room, outcome, group, roles)
 
@@ -374,6 +389,7 @@ class Inbox:
             self._groups.put(room, group)
             outcome.record = replace(outcome.record, cursor=entry.seq, franking_key=agent.key, members=())
             self._entered(room, outcome, group, roles)
+            self._store.put_greeter(room, user_of(DeviceUri(entry.sender)))
             crash_point("join.before_store")
 
     def _check_welcome(self, room: RoomUri, group: Group, entry: Delivery) -> FrankingAgent:

@@ -21,6 +21,7 @@ from nightlight.protocol.content import SALT_BYTES, MimiContent
 from nightlight.protocol.credential import DeviceList, LeafCredential
 from nightlight.protocol.franking import franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
+from nightlight.protocol.profile import profile_message
 from nightlight.protocol.roles import Role, Roles, Step, encode_roles, follow, leavers, participants
 
 RECEIPTS_IN_ONE = 200
@@ -70,6 +71,15 @@ class Outbox:
             crash_point("send.before_store")
         crash_point("send.after_store")
         return message_id, item
+
+    def greet(self, room: RoomUri) -> OutboxItem | None:
+        """The room's profile is at the end of the outbox, if newcomers are to be told it."""
+        with self._groups.transaction():
+            profile = self._store.profile(room) if self._store.take_greeting(room) else None
+            if profile is None:
+                return None
+            again = profile_message(self._random(SALT_BYTES), self._identity.user, room, profile)
+            return self._enqueue(room, ItemKind.STATUS, content.encode(again), None)
 
     def report_receipts(self, room: RoomUri) -> OutboxItem | None:
         """What the senders in ``room`` are owed is a durable status message at the end of the outbox."""

@@ -118,4 +118,19 @@ MIGRATIONS: tuple[str, ...] = (
         upload BLOB NOT NULL                -- records.Upload
     );
     """,
+    """
+    -- Each room's name and picture.
+    CREATE TABLE profiles (
+        room TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        picture_type TEXT,                  -- media type; NULL without a picture
+        picture BLOB
+    ) WITHOUT ROWID;
+
+    -- Who let this device into a room, and tells it the profile; until it has heard one.
+    CREATE TABLE greeters (room TEXT PRIMARY KEY, user TEXT NOT NULL) WITHOUT ROWID;
+
+    -- Rooms with newcomers whom this device has let in, and has to tell the profile.
+    CREATE TABLE greetings (room TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
 )

@@ -48,6 +48,7 @@ from nightlight.protocol.franking import FrankedMessage, franking_tag
 from nightlight.protocol.ids import DeviceUri, HubUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.linking import LinkCode
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
+from nightlight.protocol.profile import RoomProfile, is_profile
 from nightlight.protocol.roles import Role
 from nightlight.protocol.safety_number import safety_number
 
@@ -72,6 +73,7 @@ __all__ = [
     "Reaction",
     "Role",
     "RoomChanged",
+    "RoomProfile",
     "RoomSummary",
     "StoreError",
     "Surroundings",
@@ -284,10 +286,14 @@ class Client:
     # --- rooms
 
     async def room_with(self, user: UserUri) -> RoomUri:
-        """The room of this person and ``user`` alone: the one that exists, or a new one, as ``create_room``."""
+        """The room of this person and ``user`` alone, without a name: the one that exists, or a new one."""
         async with self._making_room:
             wanted = tuple(sorted({self.user, user}))
-            known = [record for record in self._store.rooms() if record.members == wanted and record.is_open]
+            known = [
+                record
+                for record in self._store.rooms()
+                if record.members == wanted and record.is_open and self._store.profile(record.room) is None
+            ]
             if not known:
                 return await self._create_room([user])
             found = min(known, key=lambda record: (record.standing is Standing.CREATED, record.room))
@@ -295,20 +301,24 @@ class Client:
                 await self._announce(found.room)
             return found.room
 
-    async def create_room(self, users: Sequence[UserUri]) -> RoomUri:
-        """A new room of this person and ``users``, who are members once this returns.
+    async def create_room(self, users: Sequence[UserUri], *, profile: RoomProfile | None = None) -> RoomUri:
+        """A new room of this person, its owner, and ``users``, who are members once this returns.
 
-        Raises ``RefusedError`` (``not_found``: not a contact; ``no_key_package``). After ``UnavailableError`` the room
-        may exist, and is then completed as soon as the server answers.
+        Raises ``RefusedError`` (``not_found``: not a contact; ``no_key_package``; ``malformed``: not a profile). After
+        ``UnavailableError`` the room may exist, and is then completed as soon as the server answers.
         """
+        if profile is not None and not is_profile(profile):
+            raise RefusedError(ProblemName.MALFORMED)
         async with self._making_room:
-            return await self._create_room(users)
+            return await self._create_room(users, profile)
 
-    async def _create_room(self, users: Sequence[UserUri]) -> RoomUri:
+    async def _create_room(self, users: Sequence[UserUri], profile: RoomProfile | None = None) -> RoomUri:
         device = self._connection.device
         packages = await self._housekeeping.claim(device, users)
         room, submission_id = device.create_room(users, packages, await self._housekeeping.franking_agent(device))
         added = self._connection.watchers.expect(submission_id)
+        if profile is not None:
+            device.say(self._author.profile(room, profile))
         await self._announce(room)
         await self._connection.watchers.outcome(added)
         return room
@@ -342,6 +352,14 @@ class Client:
         """``user``, a participant, is a member, admin or owner. Raises ``RefusedError`` ``not_allowed``."""
         await self._change(room, Intent(give={user: role}))
 
+    async def set_profile(self, room: RoomUri, profile: RoomProfile) -> None:
+        """The room has this name and picture. Raises ``RefusedError`` (``not_allowed``, ``malformed``)."""
+        await self.wait_sent(self._say(self._author.profile(room, profile)))
+
+    def profile(self, room: RoomUri) -> RoomProfile | None:
+        """The name and picture of ``room``, if it was given any."""
+        return self._store.profile(room)
+
     async def update(self, room: RoomUri) -> None:
         """This device's leaf has fresh keys."""
         await self._change(room, Intent())
@@ -362,7 +380,9 @@ class Client:
         newest = self._store.timeline.messages(record.room, 1)
         unread = len(self._store.timeline.unread(record.room))
         last = newest[0] if newest else None
-        return RoomSummary(record.room, record.members, unread, last, record.roles, record.lifetime_s)
+        profile = self._store.profile(record.room)
+        name = "" if profile is None else profile.name
+        return RoomSummary(record.room, record.members, unread, last, record.roles, name, record.lifetime_s)
 
     # --- messages
 

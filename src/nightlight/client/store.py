@@ -24,6 +24,7 @@ from nightlight.protocol.content import MessageStatus
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.ids import MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
 from nightlight.protocol.messages import Contact, ContactState
+from nightlight.protocol.profile import Picture, RoomProfile
 from nightlight.protocol.roles import decode_roles, encode_roles
 
 STORE_KEY_BYTES = 32
@@ -234,6 +235,35 @@ class Store:
     def rooms(self) -> list[RoomRecord]:
         """Every room this device is or was in."""
         return [_room(row) for row in self._rows("SELECT * FROM rooms")]
+
+    def put_profile(self, room: RoomUri, profile: RoomProfile) -> None:
+        """``room`` has this name and picture, which nobody need tell us any more."""
+        picture = profile.picture
+        media_type, data = (None, None) if picture is None else (picture.content_type, picture.data)
+        self._write("INSERT OR REPLACE INTO profiles VALUES (?, ?, ?, ?)", (room, profile.name, media_type, data))
+        self._write("DELETE FROM greeters WHERE room = ?", (room,))
+
+    def profile(self, room: RoomUri) -> RoomProfile | None:
+        """The room's name and picture, if it was given any."""
+        row = self._row("SELECT name, picture_type, picture FROM profiles WHERE room = ?", (room,))
+        return None if row is None else RoomProfile(row[0], None if row[1] is None else Picture(row[1], row[2]))
+
+    def put_greeter(self, room: RoomUri, user: UserUri) -> None:
+        """``user`` let this device into ``room``, and tells it the profile."""
+        self._write("INSERT OR REPLACE INTO greeters VALUES (?, ?)", (room, user))
+
+    def greeter(self, room: RoomUri) -> UserUri | None:
+        """Whose word for the profile counts, as nobody else's has been heard."""
+        row = self._row("SELECT user FROM greeters WHERE room = ?", (room,))
+        return None if row is None else row[0]
+
+    def owe_greeting(self, room: RoomUri) -> None:
+        """Newcomers to ``room`` are to be told its profile."""
+        self._write("INSERT OR IGNORE INTO greetings VALUES (?)", (room,))
+
+    def take_greeting(self, room: RoomUri) -> bool:
+        """Whether newcomers to ``room`` were to be told its profile; they are not any more."""
+        return bool(self._write("DELETE FROM greetings WHERE room = ?", (room,)))
 
     # --- evidence
 

@@ -206,7 +206,8 @@ def _check_extension(value: object, depth: int) -> None:
 # --- messages ---------------------------------------------------------------------------------------------
 
 
-def _extensions(sender: UserUri, room: RoomUri) -> dict[int | str, Any]:
+def extensions_of(sender: UserUri, room: RoomUri) -> dict[int | str, Any]:
+    """What every message says of itself."""
     return {SENDER_EXTENSION: sender, ROOM_EXTENSION: room}
 
 
@@ -226,7 +227,7 @@ def text_message(  # noqa: PLR0913 - all that a message may be
 
     ``salt``: 16 fresh random bytes. ``replaces``: it is an edit of that message. ``forwarded``: how often, 0 for not.
     """
-    extensions = _extensions(sender, room)
+    extensions = extensions_of(sender, room)
     if forwarded:
         extensions[FORWARDED_EXTENSION] = forwarded
     markdown = to_markdown(text, mentions)
@@ -236,19 +237,19 @@ def text_message(  # noqa: PLR0913 - all that a message may be
 
 def deletion(salt: bytes, sender: UserUri, room: RoomUri, deleted: MessageId) -> MimiContent:
     """A message that deletes ``deleted``, which ``sender`` sent. ``salt``: 16 fresh random bytes."""
-    return MimiContent(salt, _extensions(sender, room), NullPart(), replaces=deleted)
+    return MimiContent(salt, extensions_of(sender, room), NullPart(), replaces=deleted)
 
 
 def reaction(salt: bytes, sender: UserUri, room: RoomUri, to: MessageId, text: str) -> MimiContent:
     """A message that reacts to ``to`` with ``text``, an emoji as a rule. ``salt``: 16 fresh random bytes."""
     body = SinglePart(TEXT_PLAIN, text.encode(), disposition=Disposition.REACTION)
-    return MimiContent(salt, _extensions(sender, room), body, in_reply_to=to)
+    return MimiContent(salt, extensions_of(sender, room), body, in_reply_to=to)
 
 
 def reaction_taken_back(salt: bytes, sender: UserUri, room: RoomUri, to: MessageId, reacted: MessageId) -> MimiContent:
     """A message that takes back ``reacted``, a reaction to ``to``. ``salt``: 16 fresh random bytes."""
     body = NullPart(disposition=Disposition.REACTION)
-    return MimiContent(salt, _extensions(sender, room), body, replaces=reacted, in_reply_to=to)
+    return MimiContent(salt, extensions_of(sender, room), body, replaces=reacted, in_reply_to=to)
 
 
 def words_of(part: Part) -> Words | None:
@@ -275,7 +276,7 @@ def status_report(
     """
     report = cbor.encode([[reported, status] for reported, status in statuses])
     body = SinglePart(MESSAGE_STATUS, report, disposition=Disposition.UNSPECIFIED)
-    return MimiContent(salt=salt, extensions=_extensions(sender, room), body=body)
+    return MimiContent(salt=salt, extensions=extensions_of(sender, room), body=body)
 
 
 def read_status_report(part: Part) -> tuple[tuple[MessageId, MessageStatus], ...] | None:

@@ -60,7 +60,7 @@ class Said:
     attachments: tuple[Attachment, ...] = ()
 
 
-_NOTHING = Said(Kind.NOTHING)
+NOTHING = Said(Kind.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def read(message: MimiContent, before: Before) -> Said:
 
     Raises ``RemoteProtocolError`` NL-130, NL-133, NL-150 to NL-153; ``VerificationError`` NL-131, NL-132.
     """
+    if message.body.disposition == Disposition.PROFILE and not isinstance(message.body, NullPart):
+        return NOTHING  # it shows around the conversation, not in it
     if message.replaces is not None:
         return _replacement(message, message.replaces, before)
     if message.body.disposition == Disposition.REACTION:
@@ -95,7 +97,7 @@ def read(message: MimiContent, before: Before) -> Said:
     words = words_of(message.body)
     attachments = tuple(read_attachments(message.body))
     if words is None and not attachments:
-        return _NOTHING
+        return NOTHING
     return Said(
         Kind.MESSAGE,
         words=words or Words(""),
@@ -110,7 +112,7 @@ def _replacement(message: MimiContent, replaced: MessageId, before: Before) -> S
     """An edit of an edit is an edit of the message; so is a deletion."""
     earlier = before.find(replaced)
     if earlier is None:
-        return _NOTHING
+        return NOTHING
     if earlier.sender != message.sender:
         raise VerificationError("NL-131", "a replacement of somebody else's message")
     body = message.body
@@ -121,11 +123,11 @@ def _replacement(message: MimiContent, replaced: MessageId, before: Before) -> S
         return Said(Kind.REACTION, earlier.target, sets=sets, unsets=earlier.sets)
     target = _root(replaced, before)
     if target is None or as_reaction:
-        return _NOTHING
+        return NOTHING
     if isinstance(body, NullPart):
         return Said(Kind.DELETION, target)
     words = words_of(body)
-    return _NOTHING if words is None else Said(Kind.EDIT, target, words)
+    return NOTHING if words is None else Said(Kind.EDIT, target, words)
 
 
 def _root(named: MessageId, before: Before) -> MessageId | None:
@@ -142,7 +144,7 @@ def _reaction(message: MimiContent, before: Before) -> Said:
     sets = _reactions_in(message.body)
     target = None if message.in_reply_to is None else _root(message.in_reply_to, before)
     if target is None or not sets:
-        return _NOTHING
+        return NOTHING
     _check_reactions(target, message.sender, before)
     return Said(Kind.REACTION, target, sets=sets)
 
