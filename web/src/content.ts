@@ -11,6 +11,7 @@ import { type Bytes, concat, readUtf8, u16, utf8 } from './codec.ts';
 import { RemoteProtocolError } from './errors.ts';
 import { type MessageId, type RoomUri, SALT_BYTES, type UserUri, parseRoomUri, parseUserUri } from './ids.ts';
 import { Disposition, type Part, PartSemantics, partValue, readBody, TEXT_MARKDOWN, TEXT_PLAIN } from './part.ts';
+import { profileBody, type RoomProfile } from './profile.ts';
 import { fromMarkdown, toMarkdown, type Words } from './words.ts';
 
 export const MESSAGE_ID_BYTES = 32;
@@ -222,6 +223,11 @@ export function textMessage(
   const markdown = toMarkdown(said, mentions);
   const body = markdown === null ? text(TEXT_PLAIN, said) : text(TEXT_MARKDOWN, markdown);
   return message(salt, sender, room, body, ways);
+}
+
+/** The message that gives `room` its profile. `salt`: 16 fresh random bytes. */
+export function profileMessage(salt: Bytes, sender: UserUri, room: RoomUri, profile: RoomProfile): MimiContent {
+  return message(salt, sender, room, profileBody(profile));
 }
 
 /** A message that deletes `deleted`, which `sender` sent. `salt`: 16 fresh random bytes. */

@@ -8,6 +8,7 @@ import { RUNNERS as frames } from './vectors/frames.ts';
 import { RUNNERS as franking } from './vectors/franking.ts';
 import { RUNNERS as identity } from './vectors/identity.ts';
 import { RUNNERS as linking } from './vectors/linking.ts';
+import { RUNNERS as profile } from './vectors/profile.ts';
 import { RUNNERS as roles } from './vectors/roles.ts';
 
 const RUNNERS = {
@@ -18,6 +19,7 @@ const RUNNERS = {
   ...franking,
   ...identity,
   ...linking,
+  ...profile,
   ...roles,
 };
 

@@ -10,6 +10,8 @@
 import type { Contact } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
+import type { RoomProfile } from '../profile.ts';
+import type { RoleName } from '../roles.ts';
 import type { Manner } from './author.ts';
 import type { RoomsOfDevice } from './device.ts';
 import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
@@ -119,7 +121,7 @@ export interface Api {
 
   /** The rooms that this device can write to, the one with the newest message first. */
   rooms(): Promise<RoomSummary[]>;
-  /** The room of this person and `user` alone: the one that exists, or a new one, as `createRoom`. */
+  /** The room of this person and `user` alone, without a name: the one that exists, or a new one, as `createRoom`. */
   roomWith(user: UserUri): Promise<RoomUri>;
   /**
    * A new room of this person and `users`, who are members once this returns; the same `name`, 16 random bytes, is the
@@ -131,8 +133,20 @@ export interface Api {
   createRoom(users: readonly UserUri[], name: Bytes): Promise<RoomUri>;
   /** Every device of `users` is a member. */
   add(room: RoomUri, users: readonly UserUri[]): Promise<void>;
-  /** No device of `users` is a member. Throws `RefusedError`: only who began the room may do that. */
-  remove(room: RoomUri, users: readonly UserUri[]): Promise<void>;
+  /**
+   * No device of `users` is a member; nor may any be one again, if they are banned.
+   *
+   * Throws `RefusedError` `not_allowed` for who may not, or not those.
+   */
+  remove(room: RoomUri, users: readonly UserUri[], ban?: boolean): Promise<void>;
+  /** `user` may be added again. Throws `RefusedError` `not_allowed`. */
+  unban(room: RoomUri, user: UserUri): Promise<void>;
+  /** `user`, a participant, is a member, admin or owner. Throws `RefusedError` `not_allowed`. */
+  giveRole(room: RoomUri, user: UserUri, role: RoleName): Promise<void>;
+  /** The room has this name and picture. Throws `RefusedError` (`not_allowed`, `malformed`). */
+  setProfile(room: RoomUri, profile: RoomProfile, salt: Bytes): Promise<void>;
+  /** The name and picture of `room`, if it was given any. */
+  profile(room: RoomUri): Promise<RoomProfile | null>;
   /** This device's leaf has fresh keys. */
   update(room: RoomUri): Promise<void>;
   agreement(room: RoomUri): Promise<Agreement>;

@@ -6,6 +6,8 @@ import { isReaction, LONGEST_LIFE_S, MAX_FORWARDED, SHORTEST_LIFE_S } from '../c
 import { RefusedError } from '../errors.ts';
 import { fromHex } from '../hex.ts';
 import type { MessageId, RoomUri, UserUri } from '../ids.ts';
+import { isProfile, type RoomProfile } from '../profile.ts';
+import { decodeRoles, may } from '../roles.ts';
 import { MAX_CONTENT_BYTES, MAX_TEXT_BYTES, ROOMS_AT_ONCE } from './api.ts';
 import type { Message, MessageKey } from './events.ts';
 import { isOpen, type RoomRecord } from './records.ts';
@@ -48,6 +50,14 @@ export class Author {
         forwarded,
       }),
     );
+  }
+
+  /** The name and picture of `room`. Throws `not_allowed`, `malformed` (not one line, not a picture). */
+  profile(room: RoomUri, profile: RoomProfile, salt: Bytes): content.MimiContent {
+    if (!may(decodeRoles(this.#open(room).roles), this.#user, 'canChangeRoomName'))
+      throw new RefusedError('not_allowed');
+    if (!isProfile(profile)) throw new RefusedError('malformed');
+    return checked(content.profileMessage(salt, this.#user, room, profile));
   }
 
   /** The person's own message says `text` instead. Throws `not_allowed` for somebody else's; `too_large`. */

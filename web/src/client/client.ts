@@ -15,6 +15,8 @@ import type { Author, Manner } from './author.ts';
 import { wiped } from './errors.ts';
 import type { Connection } from './connection.ts';
 import type { Device, RoomsOfDevice } from './device.ts';
+import type { RoomProfile } from '../profile.ts';
+import { decodeRoles, Role, type RoleName, roleName } from '../roles.ts';
 import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
 import { type ContactAction, fetchLink } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
@@ -263,9 +265,11 @@ export class Client implements Omit<Api, 'startAnew'> {
     await this.#expire();
     const records = this.#store.rooms.values().filter(isOpen);
     const summaries = await Promise.all(
-      records.map(async ({ room, members, unread, lifetimeS }): Promise<RoomSummary> => {
+      records.map(async ({ room, members, unread, lifetimeS, roles: encoded }): Promise<RoomSummary> => {
         const [last] = await this.#store.timeline.messages(room, 1);
-        return { room, members, unread: unread.length, last: last ?? null, lifetimeS };
+        const roles = Array.from(decodeRoles(encoded)).map(([user, role]) => [user, roleName(role)] as const);
+        const name = this.#store.profiles.get(room)?.profile?.name ?? '';
+        return { room, members, unread: unread.length, last: last ?? null, lifetimeS, roles, name };
       }),
     );
     return summaries.sort((left, right) => newest(right) - newest(left));
@@ -274,7 +278,8 @@ export class Client implements Omit<Api, 'startAnew'> {
   roomWith(user: UserUri): Promise<RoomUri> {
     return this.#making.hold(async () => {
       const wanted = [this.#open.device.identity.user, user].sort().join();
-      const known = this.#store.rooms.values().filter((record) => isOpen(record) && record.members.join() === wanted);
+      const unnamed = this.#store.rooms.values().filter(({ room }) => !this.#store.profiles.get(room)?.profile);
+      const known = unnamed.filter((record) => isOpen(record) && record.members.join() === wanted);
       const best = known.find((record) => record.standing === 'joined') ?? known[0];
       if (best === undefined) return this.#createRoom([user], random(ROOM_NAME_BYTES));
       if (best.standing === 'created') await this.#announce(best.room);
@@ -327,8 +332,25 @@ export class Client implements Omit<Api, 'startAnew'> {
     await this.#change(room, { ...FRESH_KEYS, add: await this.#open.housekeeping.claim(users) });
   }
 
-  remove(room: RoomUri, users: readonly UserUri[]): Promise<void> {
-    return this.#change(room, { ...FRESH_KEYS, remove: users });
+  remove(room: RoomUri, users: readonly UserUri[], ban = false): Promise<void> {
+    const give = ban ? users.map((user) => [user, Role.banned] as const) : [];
+    return this.#change(room, { ...FRESH_KEYS, remove: users, give });
+  }
+
+  unban(room: RoomUri, user: UserUri): Promise<void> {
+    return this.#change(room, { ...FRESH_KEYS, give: [[user, Role.left]] });
+  }
+
+  giveRole(room: RoomUri, user: UserUri, role: RoleName): Promise<void> {
+    return this.#change(room, { ...FRESH_KEYS, give: [[user, Role[role]]] });
+  }
+
+  async setProfile(room: RoomUri, profile: RoomProfile, salt: Bytes): Promise<void> {
+    await this.waitSent(await this.#say((author) => Promise.resolve(author.profile(room, profile, salt))));
+  }
+
+  profile(room: RoomUri): Promise<RoomProfile | null> {
+    return Promise.resolve(this.#open.device.store.profiles.get(room)?.profile ?? null);
   }
 
   update(room: RoomUri): Promise<void> {

@@ -165,7 +165,7 @@ export class Device {
 
   async #process(entries: Entries, asked: Asked): Promise<Effect[]> {
     try {
-      return this.#became(await this.#inbox.process(entries, asked));
+      return await this.#became(await this.#inbox.process(entries, asked));
     } catch (error) {
       if (!(error instanceof LookUp)) throw error;
       this.errands.push({ effect: 'ask', lookup: error, asked, entries });
@@ -173,15 +173,22 @@ export class Device {
     }
   }
 
-  #became({ rooms, events }: Outcome): Effect[] {
+  async #became({ rooms, events }: Outcome): Promise<Effect[]> {
     this.events.push(...events);
     const effects: Effect[] = [];
     for (const [room, { record, settled }] of rooms) {
       const problem = record.standing === 'joined' ? null : 'not_found';
       this.finished.push(...settled.map((submissionId) => [submissionId, problem] as const));
-      if (this.session.knows(room)) effects.push(...this.session.stored(room, record.cursor, record.epoch, settled));
+      if (!this.session.knows(room)) continue;
+      effects.push(...this.session.stored(room, record.cursor, record.epoch, settled), ...(await this.#greet(room)));
     }
     return effects;
+  }
+
+  /** Newcomers whom this device let in are told the room's profile. */
+  async #greet(room: RoomUri): Promise<Effect[]> {
+    const item = await this.#outbox.greet(room);
+    return item === null ? [] : this.session.queue(room, item);
   }
 
   async #build(room: RoomUri, submissionId: SubmissionKey): Promise<Effect[]> {
@@ -334,6 +341,7 @@ export class Device {
 
   async #openRoom({ room, cursor, epoch }: RoomRecord): Promise<void> {
     await this.#run(this.session.openRoom(room, cursor, epoch, this.store.outboxOf(room)));
+    await this.#run(await this.#greet(room));
   }
 
   /** The room that this device begins under `name`. */
@@ -388,7 +396,7 @@ export class Device {
 
   /** The hub will not have the room: this device has left it. */
   roomRefused(room: RoomUri): Promise<void> {
-    return this.alone(async () => this.#run(this.#became(await this.#inbox.abandon(room))));
+    return this.alone(async () => this.#run(await this.#became(await this.#inbox.abandon(room))));
   }
 
   /** What this person's devices, or any member's, have to do in `room` of their own accord. */

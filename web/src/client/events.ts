@@ -1,5 +1,6 @@
 /** What a client tells the application: messages, rooms, and the events that say something has changed. */
 
+import type { RoleName } from '../roles.ts';
 import type { ContactState } from '../bodies.ts';
 import type { Reaction } from '../conversation.ts';
 import type { ProblemName } from '../errors.ts';
@@ -52,6 +53,10 @@ export interface RoomSummary {
   readonly members: readonly UserUri[];
   readonly unread: number;
   readonly last: Message | null;
+  /** Of the participants, in the order in which they came, and of those who are banned. */
+  readonly roles: readonly (readonly [UserUri, RoleName])[];
+  /** What its owner or admins call it; empty, if nothing. */
+  readonly name: string;
   /** What this device sends there stays so long once it is read; null for ever. */
   readonly lifetimeS: number | null;
 }

@@ -12,13 +12,15 @@ import { type DeviceUri, type RoomUri, type TimestampMs, type UserUri, userOf } 
 import { MlsError } from '../mls/errors.ts';
 import type { Group } from '../mls/group.ts';
 import type { Change, Leaf as MlsLeaf } from '../mls/leaf.ts';
-import { decodeRoles, encodeRoles, follow, participants, Role, type Roles } from '../roles.ts';
+import { readProfile, type RoomProfile } from '../profile.ts';
+import { decodeRoles, encodeRoles, follow, may, participants, Role, type Roles } from '../roles.ts';
 import type { Event, FaultSeen, MessageKey, MessageState } from './events.ts';
 import { type Groups, isClock } from './groups.ts';
 import {
   type Identity,
   type MessageRecord,
   newRoom,
+  NO_PROFILE,
   type OutgoingCommit,
   type OutgoingMessage,
   type RoomRecord,
@@ -226,6 +228,7 @@ export class Inbox {
       if (!own) await this.#applyReport(room, report);
       return;
     }
+    const profile = readProfile(message.body);
     const messageId = toHex(await content.messageId(sender, room, applicationData));
     const said = await conversation.read(message, this.#timeline.before(room));
     const acceptedAtMs = entry.acceptedAtMs as TimestampMs;
@@ -233,10 +236,19 @@ export class Inbox {
     const placed: Placed = { room, messageId, sender, own, state, seq: entry.seq, acceptedAtMs };
     if ((await this.#timeline.add(placed, said)) === null) return;
     this.#store.keepEvidence(messageId, { applicationData, frank: entry.frank, acceptedAtMs });
+    if (profile !== null) this.#takeProfile(outcome.record, sender, profile);
     const isShown = await this.#tell(messageId, said.target);
     if (!isShown || said.kind !== 'message' || own) return;
     outcome.record = { ...outcome.record, unread: [...outcome.record.unread, messageId] };
     if (this.#tells(outcome.record)) this.#owe(room, messageId, content.MessageStatus.delivered);
+  }
+
+  /** The room is called so if its sender may say it; whoever let us in may, until somebody else does. */
+  #takeProfile({ room, roles, members }: RoomRecord, sender: UserUri, profile: RoomProfile): void {
+    const known = this.#store.profiles.get(room) ?? NO_PROFILE;
+    if (!may(decodeRoles(roles), sender, 'canChangeRoomName') && known.greeter !== sender) return;
+    this.#store.profiles.put(room, { ...known, profile, greeter: null });
+    this.#outcome.events.push({ kind: 'room_changed', room, members, joined: true });
   }
 
   /** The application hears of the message, or of the one that it changes; false when that is not shown. */
@@ -306,10 +318,12 @@ export class Inbox {
     const applicationData = item.content;
     const tag = await frankingTag(applicationData);
     const sender = this.#identity.user;
-    await verifyFrankedMessage(
+    const message = await verifyFrankedMessage(
       { applicationData, tag, frank: entry.frank, sender, room, acceptedAtMs },
       outcome.record.frankingKey,
     );
+    const profile = readProfile(message.body);
+    if (profile !== null) this.#takeProfile(outcome.record, sender, profile);
     this.#store.keepEvidence(messageId, { applicationData, frank: entry.frank, acceptedAtMs });
   }
 
@@ -325,6 +339,11 @@ export class Inbox {
     if (item.payload === null) throw new LocalProtocolError('a commit accepted that was never built');
     const roles = this.#rolesAfter(outcome.record, group, group.pendingChange(item.payload));
     group.accept();
+    const before = new Set(outcome.record.members);
+    const known = this.#store.profiles.get(room);
+    if (known?.profile && participants(roles).some((user) => !before.has(user))) {
+      this.#store.profiles.put(room, { ...known, owed: true });
+    }
     this.#entered(room, outcome, group, roles);
   }
 
@@ -386,6 +405,8 @@ export class Inbox {
         const { unread, acceptedAtMs, lifetimeS } = outcome.record;
         outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs, lifetimeS };
         this.#entered(room, outcome, group, roles);
+        const known = this.#store.profiles.get(room) ?? NO_PROFILE;
+        this.#store.profiles.put(room, { ...known, greeter: userOf(entry.sender as DeviceUri), owed: false });
       },
       (check) => {
         outcome.record = { ...outcome.record, standing: 'broken' };

@@ -90,6 +90,17 @@ export class Outbox {
     return { messageId, item };
   }
 
+  /** The room's profile is at the end of the outbox, if newcomers are to be told it. */
+  async greet(room: RoomUri): Promise<OutboxItem | null> {
+    const known = this.#store.profiles.get(room);
+    if (!known?.owed || known.profile === null) return null;
+    const again = content.profileMessage(random(content.SALT_BYTES), this.#identity.user, room, known.profile);
+    return this.#groups.transaction(() => {
+      this.#store.profiles.put(room, { ...known, owed: false });
+      return this.#enqueue(room, 'status', content.encode(again), null);
+    });
+  }
+
   /** What the senders in `room` are owed is a durable status message at the end of the outbox. */
   async reportReceipts(room: RoomUri): Promise<OutboxItem | null> {
     const owed = this.#store.receiptsOf(room).slice(0, RECEIPTS_IN_ONE);

@@ -5,6 +5,7 @@ import type { Bytes } from '../codec.ts';
 import type { DeviceUri } from '../ids.ts';
 import type { Said } from '../conversation.ts';
 import type { ProblemName } from '../errors.ts';
+import type { RoomProfile } from '../profile.ts';
 import type { Role } from '../roles.ts';
 import type { Words } from '../words.ts';
 import type { MessageKey, MessageState } from './events.ts';
@@ -104,6 +105,20 @@ export interface Intent {
 }
 
 export const FRESH_KEYS: Intent = { add: [], remove: [], drop: [], give: [] };
+
+/**
+ * A room's name and picture, and what is to be told of them.
+ *
+ * `greeter`: who let this device in, and whose word counts until somebody else's was heard. `owed`: this device has let
+ * somebody in, and has to tell them.
+ */
+export interface ProfileRecord {
+  readonly profile: RoomProfile | null;
+  readonly greeter: UserUri | null;
+  readonly owed: boolean;
+}
+
+export const NO_PROFILE: ProfileRecord = { profile: null, greeter: null, owed: false };
 
 interface Submission {
   readonly submissionId: SubmissionKey;

@@ -30,6 +30,7 @@ import {
   isFirst,
   type MessageRecord,
   type OutboxItem,
+  type ProfileRecord,
   type RoomRecord,
   type ShownLink,
   type TakingIn,
@@ -101,6 +102,7 @@ export class Store {
   readonly directory = new Table<Directory>('directory');
   readonly settings = new Table<boolean>('settings');
   readonly rooms = new Table<RoomRecord>('rooms');
+  readonly profiles = new Table<ProfileRecord>('profiles');
   readonly outbox = new Table<OutboxItem>('outbox');
   readonly receipts = new Table<Receipt>('receipts');
   readonly pins = new Table<Pin>('pins');
@@ -122,6 +124,7 @@ export class Store {
       this.directory,
       this.settings,
       this.rooms,
+      this.profiles,
       this.outbox,
       this.receipts,
       this.pins,
