@@ -94,7 +94,7 @@ export class Outbox {
   async greet(room: RoomUri): Promise<OutboxItem | null> {
     const known = this.#store.profiles.get(room);
     if (!known?.owed || known.profile === null) return null;
-    const again = content.profileMessage(random(content.SALT_BYTES), this.#identity.user, room, known.profile);
+    const again = content.profileMessage(random(SALT_BYTES), this.#identity.user, room, known.profile);
     return this.#groups.transaction(() => {
       this.#store.profiles.put(room, { ...known, owed: false });
       return this.#enqueue(room, 'status', content.encode(again), null);

@@ -27,7 +27,11 @@ export const RUNNERS: Runners = {
     });
     test.each(others)('other content is no profile, or is refused: $name', async ({ message, check }) => {
       const { body } = content.decode(fromHex(message));
-      expect(await checkOf(() => expect(readProfile(body)).toBeNull())).toBe(check);
+      expect(
+        await checkOf(() => {
+          expect(readProfile(body)).toBeNull();
+        }),
+      ).toBe(check);
     });
   },
 };
