@@ -7,6 +7,7 @@
 import type { Bytes } from './codec.ts';
 import { PROBLEM_NAMES, type ProblemName, RemoteProtocolError } from './errors.ts';
 import {
+  type BlobId,
   type DeviceUri,
   type HubUri,
   type ProviderName,
@@ -14,6 +15,7 @@ import {
   type Seq,
   type TimestampMs,
   type UserUri,
+  parseBlobId,
   parseDeviceUri,
   parseHubUri,
   parseRoomUri,
@@ -109,6 +111,28 @@ function readList<Item>(value: unknown, read: (value: unknown) => Item): Item[] 
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 32;
+
+/** How far an upload is: `received` of `size` bytes. `chunkBytes`: what each chunk but the last has. */
+export interface BlobUpload {
+  readonly blob: BlobId;
+  readonly size: number;
+  readonly received: number;
+  readonly chunkBytes: number;
+  readonly finished: boolean;
+}
+
+export function readBlobUpload(value: unknown): BlobUpload {
+  const members = new Members(value);
+  const chunkBytes = members.uint('chunk_bytes');
+  if (chunkBytes === 0) refuse();
+  return {
+    blob: parseBlobId(members.text('blob')),
+    size: members.uint('size'),
+    received: members.uint('received'),
+    chunkBytes,
+    finished: members.flag('finished'),
+  };
+}
 
 /** What clients pin of this hub. `frankingKeys`: Ed25519 public keys that a room may name, newest first. */
 export interface Directory {

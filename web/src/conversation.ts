@@ -5,6 +5,7 @@
  * has the same log shows the same, whatever it knew first. The rules are in `docs/protocol.md`, Conversations.
  */
 
+import { type Attachment, readAttachments } from './attachment.ts';
 import { utf8 } from './codec.ts';
 import { type Expiry, FORWARDED_EXTENSION, type MimiContent, senderOf, wordsOf } from './content.ts';
 import { RemoteProtocolError, VerificationError } from './errors.ts';
@@ -48,6 +49,7 @@ export interface Said {
   readonly sets: readonly string[];
   /** Reactions taken back, before `sets`. */
   readonly unsets: readonly string[];
+  readonly attachments: readonly Attachment[];
 }
 
 export const NOTHING: Said = {
@@ -59,6 +61,7 @@ export const NOTHING: Said = {
   expires: null,
   sets: [],
   unsets: [],
+  attachments: [],
 };
 
 /** A message that stands in the room already, as far as later ones need to know it. */
@@ -80,7 +83,7 @@ export interface Before {
 /**
  * What `message`, verified, says where `before` is what stands before it.
  *
- * Throws `RemoteProtocolError` NL-130, NL-133; `VerificationError` NL-131, NL-132.
+ * Throws `RemoteProtocolError` NL-130, NL-133, NL-150 to NL-153; `VerificationError` NL-131, NL-132.
  */
 export async function read(message: MimiContent, before: Before): Promise<Said> {
   if (message.body.disposition === Disposition.profile && message.body.kind !== 'null') {
@@ -88,7 +91,8 @@ export async function read(message: MimiContent, before: Before): Promise<Said> 
   }
   if (message.replaces !== null) return replacement(message, keyOf(message.replaces), before);
   if (message.body.disposition === Disposition.reaction) return reaction(message, before);
-  const words = wordsOf(message.body);
+  const attachments = readAttachments(message.body);
+  const words = wordsOf(message.body) ?? (attachments.length > 0 ? { text: '', mentions: [] } : null);
   if (words === null) return NOTHING;
   const answered = message.inReplyTo && keyOf(message.inReplyTo);
   return {
@@ -98,6 +102,7 @@ export async function read(message: MimiContent, before: Before): Promise<Said> 
     replyTo: answered && ((await root(answered, before)) ?? answered),
     forwarded: forwardedOf(message),
     expires: message.expires,
+    attachments,
   };
 }
 

@@ -5,15 +5,17 @@
  */
 
 import { type Directory, type Problem, readDirectory, readProblem } from './bodies.ts';
+import type { Bytes } from './codec.ts';
 import { RefusedError, RemoteProtocolError, UnavailableError } from './errors.ts';
 
+const PARTIAL = 206;
 const SERVER_ERROR = 500;
 
 export interface Call<Answer> {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly token?: string;
-  /** A JSON object, in which bytes are base64. */
-  readonly body?: Readonly<Record<string, unknown>>;
+  /** A JSON object, in which bytes are base64; or bytes as they are. */
+  readonly body?: Readonly<Record<string, unknown>> | Bytes;
   /** One of `bodies.ts`; null where nothing is answered. */
   readonly read: (value: unknown) => Answer;
 }
@@ -27,21 +29,45 @@ export interface Call<Answer> {
 export async function ask<Answer>(path: string, { method = 'GET', token, body, read }: Call<Answer>): Promise<Answer> {
   const headers = new Headers();
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
-  if (body !== undefined) headers.set('content-type', 'application/json');
-  const request = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
-  let response: Response;
-  try {
-    response = await fetch(path, { ...request, cache: 'no-store', credentials: 'omit', redirect: 'error' });
-  } catch {
-    throw new UnavailableError('the server cannot be reached');
-  }
+  const isRaw = body instanceof Uint8Array;
+  if (body !== undefined) headers.set('content-type', isRaw ? 'application/octet-stream' : 'application/json');
+  const content = isRaw ? body : JSON.stringify(body ?? null);
+  const response = await request(path, { method, headers, body: body === undefined ? null : content });
   const answer = await json(response);
   if (response.ok) return read(answer);
   throw failure(readProblem(answer), response);
 }
 
+/**
+ * The bytes from `first` to `last`, both included, of what lies at `path`; fewer where there is no more.
+ *
+ * Throws as `ask`.
+ */
+export async function askRange(path: string, first: number, last: number, token: string): Promise<Bytes> {
+  const headers = new Headers({ authorization: `Bearer ${token}`, range: `bytes=${first}-${last}` });
+  const response = await request(path, { headers });
+  if (!response.ok) throw failure(readProblem(await json(response)), response);
+  const data = new Uint8Array(await within(() => response.arrayBuffer()));
+  if (response.status !== PARTIAL || data.length > last + 1 - first) {
+    throw new RemoteProtocolError('NL-541', 'another range than was asked for');
+  }
+  return data;
+}
+
+function request(path: string, options: RequestInit): Promise<Response> {
+  return within(() => fetch(path, { ...options, cache: 'no-store', credentials: 'omit', redirect: 'error' }));
+}
+
+async function within<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch {
+    throw new UnavailableError('the server cannot be reached');
+  }
+}
+
 async function json(response: Response): Promise<unknown> {
-  const text = await response.text();
+  const text = await within(() => response.text());
   try {
     return text === '' ? null : JSON.parse(text);
   } catch {

@@ -12,6 +12,7 @@ import type { Api, Me } from './client/api.ts';
 import type { Manner } from './client/author.ts';
 import { wiped } from './client/errors.ts';
 import type { Event, MessageKey } from './client/events.ts';
+import type { OutgoingFile } from './client/uploads.ts';
 import type { Bytes } from './codec.ts';
 import { UnavailableError } from './errors.ts';
 import { type RoomUri, SALT_BYTES, type UserUri } from './ids.ts';
@@ -23,6 +24,8 @@ export type { Agreement, Me } from './client/api.ts';
 export { StoreError } from './client/errors.ts';
 export { RefusedError, RemoteProtocolError, UnavailableError, VerificationError } from './errors.ts';
 export type * from './client/events.ts';
+export type { OpenedFile } from './client/downloads.ts';
+export type { OutgoingFile } from './client/uploads.ts';
 export type { ContactAction } from './client/hub.ts';
 
 /** Of the lock and of the channel. */
@@ -38,11 +41,12 @@ interface Pending {
 }
 
 /** What is said under a salt: asked twice, it is said once. */
-type Salted = 'send' | 'edit' | 'delete' | 'react' | 'unreact' | 'forward';
+type Salted = 'send' | 'sendFile' | 'edit' | 'delete' | 'react' | 'unreact' | 'forward';
 
 /** `Api`, and what happens; what is random is chosen here. */
 export interface Nightlight extends Omit<Api, Salted | 'createRoom'> {
   send(room: RoomUri, text: string, manner?: Manner): Promise<MessageKey>;
+  sendFile(room: RoomUri, file: OutgoingFile): Promise<string>;
   edit(messageId: MessageKey, text: string): Promise<MessageKey>;
   delete(messageId: MessageKey): Promise<MessageKey | null>;
   react(messageId: MessageKey, text: string): Promise<MessageKey | null>;
@@ -178,6 +182,7 @@ function open(tab: Tab): Nightlight {
   const own: Own = {
     listen: tab.listen.bind(tab),
     send: (room, text, manner = {}) => call('send', [room, text, manner, randomBytes()]),
+    sendFile: (room, file) => call('sendFile', [room, file, randomBytes()]),
     edit: (messageId, text) => call('edit', [messageId, text, randomBytes()]),
     delete: (messageId) => call('delete', [messageId, randomBytes()]),
     react: (messageId, text) => call('react', [messageId, text, randomBytes()]),

@@ -114,6 +114,7 @@ function message(id: string, atMs: number | null, sender: UserUri = TOMAS): Mess
     state,
     own: sender === MIRA,
     acceptedAtMs,
+    attachments: [],
     replyTo: null,
     mentions: [],
     reactions: [],

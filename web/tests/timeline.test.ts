@@ -5,6 +5,7 @@ import 'fake-indexeddb/auto';
 import { openDB } from 'idb';
 import { afterEach, beforeEach, expect, it, test, vi } from 'vitest';
 
+import type { Attachment } from '../src/attachment.ts';
 import { newRoom, type RoomRecord } from '../src/client/records.ts';
 import { makeSealingKey, seal } from '../src/client/sealing.ts';
 import { Store } from '../src/client/store.ts';
@@ -12,7 +13,7 @@ import type { Timeline } from '../src/client/timeline.ts';
 import * as content from '../src/content.ts';
 import { NOTHING, read, type Said } from '../src/conversation.ts';
 import { toHex } from '../src/hex.ts';
-import type { MessageKey, RoomUri, TimestampMs, UserUri } from '../src/ids.ts';
+import type { BlobId, HubUri, MessageKey, RoomUri, TimestampMs, UserUri } from '../src/ids.ts';
 import { checkOf, fromHex } from './vectors.ts';
 import { CONVERSATIONS, type ShownRow } from './vectors/conversation.ts';
 
@@ -212,4 +213,31 @@ it('opens a store of the first version with everything in it', async () => {
     TOMAS,
     [{ text: '❤', users: [TOMAS] }],
   ]);
+});
+
+it('keeps a file when its caption is edited, and nothing of it once the message is deleted or has expired', async () => {
+  const seal = { key: fromHex('00'.repeat(16)), nonce: new Uint8Array(12), contentHash: new Uint8Array(32), size: 20 };
+  const attachment: Attachment = {
+    hub: 'mimi://hub.example' as HubUri,
+    blob: '0'.repeat(32) as BlobId,
+    seal: { ...seal, aad: new Uint8Array() },
+    contentType: 'text/plain',
+    filename: '../song.txt',
+    description: '',
+    preview: null,
+  };
+  const song = { attachments: [attachment] };
+  await receive(1, text('before', song));
+  await receive(2, edit('after'));
+  expect((await timeline.message(key(1)))?.attachments.map(({ filename, size }) => [filename, size])).toEqual([
+    ['song.txt', 4],
+  ]);
+  expect(await timeline.attachments(key(1))).toEqual([attachment]);
+  await receive(3, { ...NOTHING, kind: 'deletion', target: key(1) });
+  await receive(4, text('', { ...song, expires: { relative: false, seconds: NOW_MS / 1000 + 60 } }));
+  expect(await expire(HOUR_MS)).toEqual([key(4)]);
+  for (const number of [1, 4]) {
+    expect(await timeline.attachments(key(number))).toEqual([]);
+    expect((await store.message(key(number)))?.attachments).toEqual([]);
+  }
 });

@@ -128,6 +128,8 @@ export class Messenger {
         this.trouble = event.state === 'full' ? say('storage.full') : null;
         break;
       case 'fault_seen':
+      case 'upload_changed':
+      case 'download_changed':
     }
   }
 

@@ -14,9 +14,19 @@ import type { RoomProfile } from '../profile.ts';
 import type { RoleName } from '../roles.ts';
 import type { Manner } from './author.ts';
 import type { RoomsOfDevice } from './device.ts';
-import type { ConnectionState, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
+import type { OpenedFile } from './downloads.ts';
+import type {
+  ConnectionState,
+  FaultSeen,
+  FileUpload,
+  Message,
+  MessageKey,
+  RoomSummary,
+  StorageState,
+} from './events.ts';
 import type { ContactAction } from './hub.ts';
 import type { Evidence } from './records.ts';
+import type { OutgoingFile } from './uploads.ts';
 
 /** Of a message's text, in UTF-8. With the rest of its content it fits the padding's bucket of 32 KiB: the next one is over the hub's limit. */
 export const MAX_TEXT_BYTES = 32_000;
@@ -196,6 +206,28 @@ export interface Api {
   versions(messageId: MessageKey): Promise<MessageKey[]>;
   /** Everything in `room` counts as read; its senders are told if receipts are on. */
   markRead(room: RoomUri): Promise<void>;
+
+  /**
+   * The file is sealed here, and goes out by itself; returns the id of its upload, and `upload_changed` tells how far it
+   * is.
+   *
+   * A picture is made anew without its metadata, unless `original`. Other files go as they are. Throws `RefusedError`:
+   * `not_found` (not in the room), `too_large` (more than 100 MB), `malformed` (a picture that cannot be made anew: of
+   * another kind, moving, damaged, or of more than 64 million pixels).
+   */
+  sendFile(room: RoomUri, file: OutgoingFile, salt: Bytes): Promise<string>;
+  /** The files on their way to `room`, or refused, that are not messages yet; in order. */
+  uploads(room: RoomUri): Promise<FileUpload[]>;
+  /** The upload is gone. Throws `RefusedError` `not_found`: it has become a message. */
+  cancelUpload(uploadId: string): Promise<void>;
+  /**
+   * The message's attachment, fetched and checked before anything of it is given out; `download_changed` tells how far
+   * it is.
+   *
+   * Draw it only where `contentType` says that it is a picture; hand anything else to the person as a file. Throws
+   * `RefusedError` `not_found`; `VerificationError`: it is not what was sent.
+   */
+  openFile(messageId: MessageKey, number: number): Promise<OpenedFile>;
 
   /** The message exactly as it came, with the hub's frank, for the 60 days it is kept. */
   evidence(messageId: MessageKey): Promise<Evidence | null>;

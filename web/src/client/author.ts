@@ -1,5 +1,6 @@
 /** What a person says, as content: messages, replies, edits, deletions, reactions, and what is forwarded. */
 
+import { type Attachment, attachmentBody } from '../attachment.ts';
 import { type Bytes, utf8 } from '../codec.ts';
 import * as content from '../content.ts';
 import { isReaction, LONGEST_LIFE_S, MAX_FORWARDED, SHORTEST_LIFE_S } from '../conversation.ts';
@@ -37,19 +38,25 @@ export class Author {
     this.#store = store;
   }
 
-  /** `text`. Throws `too_large` (more than 32,000 bytes), `malformed` (not a lifetime). */
-  async text(room: RoomUri, text: string, manner: Manner, salt: Bytes): Promise<content.MimiContent> {
+  /** `text`; with `attachments`, it is their caption, and may be empty. Throws `too_large` (more than 32,000 bytes), `malformed` (not a lifetime). */
+  async text(
+    room: RoomUri,
+    text: string,
+    manner: Manner,
+    salt: Bytes,
+    attachments: readonly Attachment[] = [],
+  ): Promise<content.MimiContent> {
     const { members, lifetimeS: usual } = this.#open(room);
     const { replyTo = null, forwarded = 0 } = manner;
     if (replyTo !== null && (await this.#shown(replyTo)).room !== room) throw new RefusedError('not_found');
     const seconds = checkLifetime(manner.lifetimeS ?? usual);
-    return checked(
-      content.textMessage(salt, this.#user, room, ofSize(text), members, {
-        inReplyTo: replyTo === null ? null : idOf(replyTo),
-        expires: seconds === null ? null : { relative: true, seconds },
-        forwarded,
-      }),
-    );
+    const message = content.textMessage(salt, this.#user, room, ofSize(text), members, {
+      inReplyTo: replyTo === null ? null : idOf(replyTo),
+      expires: seconds === null ? null : { relative: true, seconds },
+      forwarded,
+    });
+    if (attachments.length === 0) return checked(message);
+    return checked({ ...message, body: attachmentBody(attachments, text === '' ? null : message.body) });
   }
 
   /** The name and picture of `room`. Throws `not_allowed`, `malformed` (not one line, not a picture). */
@@ -107,7 +114,8 @@ export class Author {
     const message = await this.#shown(messageId);
     const forwarded = Math.min(message.forwarded + 1, MAX_FORWARDED);
     const each = Array.from(new Map(rooms.map((room, at) => [room, salts[at] ?? new Uint8Array()])));
-    return Promise.all(each.map(([room, salt]) => this.text(room, message.text, { forwarded }, salt)));
+    const attachments = await this.#store.timeline.attachments(messageId);
+    return Promise.all(each.map(([room, salt]) => this.text(room, message.text, { forwarded }, salt, attachments)));
   }
 
   // --- what must hold

@@ -15,9 +15,19 @@ import type { Author, Manner } from './author.ts';
 import { wiped } from './errors.ts';
 import type { Connection } from './connection.ts';
 import type { Device, RoomsOfDevice } from './device.ts';
+import type { OpenedFile } from './downloads.ts';
 import type { RoomProfile } from '../profile.ts';
 import { decodeRoles, Role, type RoleName, roleName } from '../roles.ts';
-import type { ConnectionState, Event, FaultSeen, Message, MessageKey, RoomSummary, StorageState } from './events.ts';
+import type {
+  ConnectionState,
+  Event,
+  FaultSeen,
+  FileUpload,
+  Message,
+  MessageKey,
+  RoomSummary,
+  StorageState,
+} from './events.ts';
 import { type ContactAction, fetchLink } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { Lock } from './lock.ts';
@@ -32,6 +42,7 @@ import {
 } from './records.ts';
 import { Store, type StoreState } from './store.ts';
 import { now, random } from './surroundings.ts';
+import type { OutgoingFile } from './uploads.ts';
 
 /** How often a new device asks whether it was taken in. */
 const LINK_POLL_MS = 1_000;
@@ -466,6 +477,24 @@ export class Client implements Omit<Api, 'startAnew'> {
     await this.#open.device.markRead(room);
     this.#open.planReceipts();
     this.#open.wake();
+  }
+
+  // --- files
+
+  sendFile(room: RoomUri, file: OutgoingFile, salt: Bytes): Promise<string> {
+    return this.#open.sendFile(room, file, salt);
+  }
+
+  uploads(room: RoomUri): Promise<FileUpload[]> {
+    return Promise.resolve(this.#open.uploads.waiting(room));
+  }
+
+  cancelUpload(uploadId: string): Promise<void> {
+    return this.#open.uploads.cancel(uploadId);
+  }
+
+  openFile(messageId: MessageKey, number: number): Promise<OpenedFile> {
+    return this.#open.openFile(messageId, number);
   }
 
   // --- what a report or a person's own look needs

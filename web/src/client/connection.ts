@@ -1,5 +1,6 @@
 /** The loop that joins a device and its network: frames in, errands out, one at a time. */
 
+import type { Bytes } from '../codec.ts';
 import {
   LocalProtocolError,
   RefusedError,
@@ -10,16 +11,19 @@ import {
 import { readServerFrame, type ServerFrame } from '../frames.ts';
 import { Bell } from './bell.ts';
 import { type Ask, Device, type Errand } from './device.ts';
+import { Downloads, type OpenedFile } from './downloads.ts';
 import { StoreError } from './errors.ts';
-import type { ConnectionState, Event } from './events.ts';
+import type { ConnectionState, Event, MessageKey } from './events.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Hub } from './hub.ts';
 import { HUB } from './inbox.ts';
 import type { Identity } from './records.ts';
-import type { RoomUri } from '../ids.ts';
+import type { HubUri, RoomUri } from '../ids.ts';
+import { SealedFiles } from './sealed-files.ts';
 import type { Store } from './store.ts';
 import type { Stream } from './stream.ts';
 import { monotonicMs, now } from './surroundings.ts';
+import { type OutgoingFile, Uploads } from './uploads.ts';
 import { Watchers } from './watchers.ts';
 
 /** Frames that are processed together, in one transaction. */
@@ -30,6 +34,8 @@ const EXPIRY_LOOK_MS = 60_000;
 const RECEIPT_QUIET_MS = 200;
 /** A connection may last for months; device lists and key packages do not. */
 const CHORES_EVERY_MS = 6 * 3_600_000;
+/** The chore that may take long: no other waits for it. */
+const UPLOADS = 'uploads';
 const FIRST_CHORE_WAIT_MS = 500;
 const LONGEST_CHORE_WAIT_MS = 60_000;
 
@@ -37,6 +43,9 @@ const LONGEST_CHORE_WAIT_MS = 60_000;
 export class Connection {
   readonly hub: Hub;
   readonly watchers: Watchers;
+  readonly uploads: Uploads;
+  readonly #files: SealedFiles;
+  readonly #downloads: Downloads;
   readonly #store: Store;
   readonly #identity: Identity;
   readonly #awake = new Bell();
@@ -61,6 +70,18 @@ export class Connection {
     this.watchers = watchers;
     this.hub = new Hub(identity, store);
     this.#housekeeping = this.#keptFor(device);
+    this.#files = new SealedFiles(store.name);
+    this.#downloads = new Downloads(store, this.hub, this.#files);
+    this.uploads = new Uploads({
+      store,
+      hub: this.hub,
+      files: this.#files,
+      device: () => this.#device,
+      hubUri: () => this.hubUri(),
+      wake: () => {
+        this.wake();
+      },
+    });
     this.#receiptsAtMs = device.owesReceipts() ? 0 : null;
   }
 
@@ -77,6 +98,26 @@ export class Connection {
 
   get device(): Device {
     return this.#device;
+  }
+
+  /** The hub that this device is connected to. */
+  async hubUri(): Promise<HubUri> {
+    return (await this.#housekeeping.frankingAgent()).hub;
+  }
+
+  /** As `Api.sendFile`. */
+  async sendFile(room: RoomUri, file: OutgoingFile, salt: Bytes): Promise<string> {
+    const uploadId = await this.uploads.send(room, file, salt);
+    this.chore(UPLOADS);
+    return uploadId;
+  }
+
+  /** As `Api.openFile`. */
+  async openFile(messageId: MessageKey, number: number): Promise<OpenedFile> {
+    const [hub, wanted] = [await this.hubUri(), await this.uploads.wanted()];
+    return this.#downloads.open(messageId, number, hub, wanted, (here, size) => {
+      this.watchers.tell([{ kind: 'download_changed', messageId, number, here, size }]);
+    });
   }
 
   get housekeeping(): Housekeeping {
@@ -99,6 +140,7 @@ export class Connection {
     this.wake();
     await this.#running;
     this.#closeStream();
+    await this.#files.close();
   }
 
   /** The device may have errands or events: the loop takes them. */
@@ -299,7 +341,7 @@ export class Connection {
 
   #doChores(): void {
     this.#choresAtMs = monotonicMs() + CHORES_EVERY_MS;
-    for (const chore of ['contacts', 'devices', 'key_packages', 'everything_else']) this.chore(chore);
+    for (const chore of ['contacts', 'devices', 'key_packages', 'everything_else', UPLOADS]) this.chore(chore);
   }
 
   #later(waitMs: number, what: string): void {
@@ -314,8 +356,8 @@ export class Connection {
     let waitMs = FIRST_CHORE_WAIT_MS;
     while (this.#due.delete(what)) {
       try {
-        const againMs = await this.#housekeeping.do(what);
-        if (againMs !== null) this.#later(againMs, what);
+        const againMs = await (what === UPLOADS ? this.uploads.goOn() : this.#housekeeping.do(what));
+        if (typeof againMs === 'number') this.#later(againMs, what);
       } catch (error) {
         if (error instanceof UnavailableError) {
           this.#due.add(what);

@@ -263,13 +263,28 @@ export class Device {
   say(make: (author: Author) => Promise<MimiContent[]>): Promise<MessageKey[]> {
     return this.alone(async () => {
       const said: MessageKey[] = [];
-      for (const message of await make(this.#author)) said.push(await this.#say(message));
+      for (const message of await make(this.#author)) said.push(await this.#say(message, null));
       return said;
     });
   }
 
-  async #say(message: MimiContent): Promise<MessageKey> {
-    const { messageId, item } = await this.#outbox.say(message);
+  /** The upload is what `make` has the author say of it; null if there is no such upload any more. */
+  becomeMessage(uploadId: string, make: (author: Author) => Promise<MimiContent>): Promise<MessageKey | null> {
+    return this.alone(async () => {
+      if (this.store.uploads.get(uploadId) === null) return null;
+      return this.#say(await make(this.#author), uploadId);
+    });
+  }
+
+  /** Throws what `make` does. */
+  wouldSay(make: (author: Author) => Promise<MimiContent>): Promise<void> {
+    return this.alone(async () => {
+      await make(this.#author);
+    });
+  }
+
+  async #say(message: MimiContent, uploadId: string | null): Promise<MessageKey> {
+    const { messageId, item } = await this.#outbox.say(message, uploadId);
     if (item !== null) {
       this.events.push({ kind: 'message_state_changed', room: item.room, messageId, state: 'queued', reason: null });
       await this.#tellChanged(messageId);

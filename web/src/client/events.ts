@@ -1,5 +1,6 @@
 /** What a client tells the application: messages, rooms, and the events that say something has changed. */
 
+import type { Preview } from '../attachment.ts';
 import type { RoleName } from '../roles.ts';
 import type { ContactState } from '../bodies.ts';
 import type { Reaction } from '../conversation.ts';
@@ -22,6 +23,19 @@ export type MessageState = (typeof MESSAGE_STATES)[number];
 export const CONNECTION_STATES = ['offline', 'connecting', 'catching_up', 'online', 'waiting'] as const;
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
+/**
+ * A file that a message has. `filename` is harmless here; `contentType` is its sender's word, and says nothing about
+ * what is safe to do with it. `size`: bytes.
+ */
+export interface AttachedFile {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly size: number;
+  readonly description: string;
+  /** A small picture of its sender's making, of a kind and size that may be drawn; or null. */
+  readonly preview: Preview | null;
+}
+
 /** One message of a conversation, ready to show. `acceptedAtMs`: when the hub took it; null while it is queued. */
 export interface Message {
   readonly room: RoomUri;
@@ -41,6 +55,7 @@ export interface Message {
   readonly deleted: boolean;
   /** How often it was forwarded, as its sender says. */
   readonly forwarded: number;
+  readonly attachments: readonly AttachedFile[];
   /** How long it stays once it is read; the sender's own, once the hub has it. */
   readonly lifetimeS: number | null;
   /** When it goes; null for never, or when its time has not begun. */
@@ -90,6 +105,41 @@ export interface MessageStateChanged {
   readonly messageId: MessageKey;
   readonly state: MessageState;
   readonly reason: ProblemName | null;
+}
+
+/** A file that is not a message yet. `size`: bytes that go to the hub. `problem`: why it cannot be sent. */
+export interface FileUpload {
+  readonly uploadId: string;
+  readonly filename: string;
+  readonly contentType: string;
+  readonly size: number;
+  readonly caption: string;
+  readonly preview: Preview | null;
+  readonly problem: ProblemName | null;
+}
+
+/**
+ * A file that this person sends has come further: `sent` of `size` bytes are at the hub.
+ *
+ * Then it is a message, `messageId`; or it cannot be sent, for `reason`: the problem's name, or `cancelled`.
+ */
+export interface UploadChanged {
+  readonly kind: 'upload_changed';
+  readonly uploadId: string;
+  readonly room: RoomUri;
+  readonly sent: number;
+  readonly size: number;
+  readonly messageId: MessageKey | null;
+  readonly reason: ProblemName | 'cancelled' | null;
+}
+
+/** A file that is being fetched has come further: `here` of `size` bytes. */
+export interface DownloadChanged {
+  readonly kind: 'download_changed';
+  readonly messageId: MessageKey;
+  readonly number: number;
+  readonly here: number;
+  readonly size: number;
 }
 
 /** A contact has another state; null when there is no relation any more. */
@@ -152,6 +202,8 @@ export type Event =
   | MessageChanged
   | MessageExpired
   | MessageStateChanged
+  | UploadChanged
+  | DownloadChanged
   | ContactChanged
   | RoomChanged
   | FaultSeen

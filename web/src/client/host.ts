@@ -4,6 +4,7 @@ import { Client } from './client.ts';
 import { eraseDatabase } from './database.ts';
 import { StoreError } from './errors.ts';
 import type { Event, StorageState } from './events.ts';
+import { filesOf } from './sealed-files.ts';
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 
@@ -64,6 +65,7 @@ export class Host {
     this.#client = null;
     await client?.close();
     await eraseDatabase(this.#store);
+    await eraseDatabase(filesOf(this.#store));
     await this.#open();
   }
 }

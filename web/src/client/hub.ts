@@ -1,11 +1,13 @@
 /** The server as one signed-in device sees it: every HTTP endpoint once, by name. */
 
 import {
+  type BlobUpload,
   type Challenge,
   type ClaimedKeyPackages,
   type Contact,
   type Directory,
   type KeyPackageCount,
+  readBlobUpload,
   readChallenge,
   readClaimedKeyPackages,
   readContacts,
@@ -25,8 +27,8 @@ import type { Bytes } from '../codec.ts';
 import { SESSION_LABEL, sessionContent } from '../credential.ts';
 import { RefusedError, RemoteProtocolError } from '../errors.ts';
 import { toHex } from '../hex.ts';
-import { ask, type Call } from '../http.ts';
-import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
+import { ask, askRange, type Call } from '../http.ts';
+import type { BlobId, DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { signer } from '../signature.ts';
 import type { Identity } from './records.ts';
 import type { Store } from './store.ts';
@@ -160,14 +162,50 @@ export class Hub {
     return this.#call(`/v1/room?room=${encodeURIComponent(room)}`, { read: readRoom });
   }
 
-  async #call<Answer>(path: string, call: Call<Answer>): Promise<Answer> {
+  /** A new upload of so many bytes has an id. */
+  beginUpload(size: number): Promise<BlobUpload> {
+    return this.#call('/v1/blobs', { method: 'POST', body: { size }, read: readBlobUpload });
+  }
+
+  /** How far our upload is. */
+  upload(blob: BlobId): Promise<BlobUpload> {
+    return this.#call(`/v1/blobs/${blob}/upload`, { read: readBlobUpload });
+  }
+
+  /** The hub has the chunk; a repeat changes nothing. */
+  appendChunk(blob: BlobId, offset: number, chunk: Bytes): Promise<BlobUpload> {
+    const path = `/v1/blobs/${blob}/upload?offset=${offset}`;
+    return this.#call(path, { method: 'PUT', body: chunk, read: readBlobUpload });
+  }
+
+  /** The blob can be fetched; a repeat changes nothing. */
+  finishUpload(blob: BlobId, sha256: Bytes): Promise<BlobUpload> {
+    const body = { sha256: toBase64(sha256) };
+    return this.#call(`/v1/blobs/${blob}/upload`, { method: 'POST', body, read: readBlobUpload });
+  }
+
+  /** Our upload or blob is gone. */
+  async removeBlob(blob: BlobId): Promise<void> {
+    await this.#call(`/v1/blobs/${blob}`, { method: 'DELETE', read: () => null });
+  }
+
+  /** These bytes of a blob, both ends included. */
+  fetchBlob(blob: BlobId, first: number, last: number): Promise<Bytes> {
+    return this.#signed((token) => askRange(`/v1/blobs/${blob}`, first, last, token));
+  }
+
+  #call<Answer>(path: string, call: Call<Answer>): Promise<Answer> {
+    return this.#signed((token) => ask(path, { ...call, token }));
+  }
+
+  async #signed<Answer>(work: (token: string) => Promise<Answer>): Promise<Answer> {
     try {
-      return await ask(path, { ...call, token: await this.#token() });
+      return await work(await this.#token());
     } catch (error) {
       if (!(error instanceof RefusedError) || error.problem !== 'unauthenticated') throw error;
     }
     this.forgetToken(); // it ended early: the server was set up anew, or its clock jumped
-    return ask(path, { ...call, token: await this.#token() });
+    return work(await this.#token());
   }
 
   /** A bearer token that does not end soon. Who asks while somebody signs in waits for that. */

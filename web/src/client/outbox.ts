@@ -70,9 +70,12 @@ export class Outbox {
   /**
    * `message`, by this person and for an open room, is durable at the end of the outbox, and shown.
    *
-   * Null: it was there.
+   * Null: it was there. `uploadId`: the upload that it was.
    */
-  async say(message: content.MimiContent): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
+  async say(
+    message: content.MimiContent,
+    uploadId: string | null = null,
+  ): Promise<{ messageId: MessageKey; item: OutboxItem | null }> {
     const { user } = this.#identity;
     const room = content.roomOf(message);
     const encoded = content.encode(message);
@@ -85,6 +88,7 @@ export class Outbox {
         { room, messageId, sender: user, own: true, state: 'queued', seq: null, acceptedAtMs: null },
         said,
       );
+      if (uploadId !== null) this.#store.uploads.delete(uploadId);
       return this.#enqueue(room, 'message', encoded, messageId);
     });
     return { messageId, item };

@@ -1,6 +1,7 @@
 /** What the local store's rows say. */
 
-import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import type { Preview, Seal } from '../attachment.ts';
+import type { BlobId, RoomUri, TimestampMs, UserUri } from '../ids.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri } from '../ids.ts';
 import type { Said } from '../conversation.ts';
@@ -166,6 +167,21 @@ export interface TakingIn {
   readonly text: string;
   readonly deviceList: Bytes;
   readonly sealed: Bytes;
+}
+
+/** A file on its way to the hub. `seal`: how it is sealed and kept here; `blob`: its id once the hub gave one. */
+export interface Upload {
+  readonly uploadId: string;
+  readonly room: RoomUri;
+  readonly seal: Seal;
+  readonly contentType: string;
+  readonly filename: string;
+  readonly preview: Preview | null;
+  readonly caption: string;
+  readonly replyTo: MessageKey | null;
+  readonly blob: BlobId | null;
+  /** Why it cannot be sent. */
+  readonly problem: ProblemName | null;
 }
 
 /** One message as a report shows it: the exact content, and the hub's statement. */

@@ -34,6 +34,7 @@ import {
   type RoomRecord,
   type ShownLink,
   type TakingIn,
+  type Upload,
 } from './records.ts';
 import { seal, unseal } from './sealing.ts';
 import { Table } from './table.ts';
@@ -117,6 +118,8 @@ export class Store {
   readonly takingIn = new Table<TakingIn>('taking_in');
   /** When messages go whose time has begun, by their ids. */
   readonly ends = new Table<number>('ends');
+  /** Files on their way to the hub, before they are messages, by their ids. */
+  readonly uploads = new Table<Upload>('uploads');
   readonly timeline = new Timeline(this);
   readonly #tables: ReadonlyMap<string, Table<unknown>> = new Map(
     [
@@ -135,6 +138,7 @@ export class Store {
       this.ends,
       this.shownLink,
       this.takingIn,
+      this.uploads,
     ].map((table) => [table.name, table as Table<unknown>]),
   );
   readonly #database: Database;
@@ -148,6 +152,10 @@ export class Store {
   private constructor(database: Database, tell: (state: StoreState) => void) {
     this.#database = database;
     this.#tell = tell;
+  }
+
+  get name(): string {
+    return this.#database.name;
   }
 
   /** The store named `name`, made if there is none. `tell` hears when it cannot be used. Throws `StoreError`. */
@@ -495,6 +503,15 @@ function fromFirst({ position, record }: StoredMessage): StoredMessage {
   const { text, ...rest } = record as unknown as FirstMessageRecord;
   const words = text === null ? null : { text, mentions: [] };
   const kind = text === null ? 'nothing' : 'message';
-  const none = { target: null, replyTo: null, forwarded: 0, sets: [], unsets: [], lifetimeS: null, expiresAtMs: null };
+  const none = {
+    target: null,
+    replyTo: null,
+    forwarded: 0,
+    sets: [],
+    unsets: [],
+    attachments: [],
+    lifetimeS: null,
+    expiresAtMs: null,
+  };
   return { position, about: null, record: { ...rest, ...none, kind, words } };
 }

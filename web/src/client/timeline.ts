@@ -5,12 +5,15 @@
  * known; the words in them go when they are edited away, deleted, or expire.
  */
 
+import { type Attachment, TAG_BYTES } from '../attachment.ts';
 import { type Before, type Change, endMs, lifetimeS, type Said, show } from '../conversation.ts';
 import type { ProblemName } from '../errors.ts';
+import { safeFilename } from '../filename.ts';
 import type { RoomUri, TimestampMs, UserUri } from '../ids.ts';
+import { pictureHead } from '../picture.ts';
 import type { Words } from '../words.ts';
 import { Rank } from './database.ts';
-import type { Message, MessageKey, MessageState } from './events.ts';
+import type { AttachedFile, Message, MessageKey, MessageState } from './events.ts';
 import type { MessageRecord, RoomRecord } from './records.ts';
 import type { MessageAndChanges, Store } from './store.ts';
 import { now } from './surroundings.ts';
@@ -18,6 +21,8 @@ import { now } from './surroundings.ts';
 /** A message at its place: whose it is, and how far it has come. */
 export type Placed = Pick<MessageRecord, 'room' | 'messageId' | 'sender' | 'own' | 'state' | 'seq' | 'acceptedAtMs'>;
 
+/** The longest side of a preview that is drawn. */
+const MAX_PREVIEW_PIXELS = 640;
 const NO_WORDS: Words = { text: '', mentions: [] };
 
 /** Methods that write are called inside the store's `transaction`. */
@@ -47,7 +52,7 @@ export class Timeline {
   /** The message is stored; null when it was already. Its time runs from now if it is our own. */
   async add(placed: Placed, said: Said): Promise<MessageRecord | null> {
     if ((await this.#store.message(placed.messageId)) !== null) return null;
-    const { kind, target, replyTo, forwarded, sets, unsets, expires } = said;
+    const { kind, target, replyTo, forwarded, sets, unsets, attachments, expires } = said;
     const lifeS = expires && lifetimeS(expires);
     const end = this.#end(placed, said, lifeS);
     const isOver = end !== null && end <= now();
@@ -62,6 +67,7 @@ export class Timeline {
       forwarded,
       sets: kept ? sets : [],
       unsets: kept ? unsets : [],
+      attachments: kept ? attachments : [],
       lifetimeS: lifeS,
       expiresAtMs: null,
     };
@@ -96,8 +102,8 @@ export class Timeline {
     if (target === null || (kind !== 'edit' && kind !== 'deletion')) return;
     const message = await this.#store.message(target);
     if (message?.words) {
-      const replyTo = kind === 'edit' ? message.replyTo : null;
-      await this.#store.putMessage({ ...message, replyTo, words: NO_WORDS });
+      const left = kind === 'edit' ? {} : { replyTo: null, attachments: [] };
+      await this.#store.putMessage({ ...message, ...left, words: NO_WORDS });
     }
     for (const record of await this.#store.changes(target)) {
       const isPast = kind === 'edit' ? record.kind === 'edit' && (record.seq ?? Infinity) < seq : record.kind !== kind;
@@ -106,7 +112,7 @@ export class Timeline {
   }
 
   async #forget(record: MessageRecord): Promise<void> {
-    await this.#store.putMessage({ ...record, words: null, sets: [], unsets: [], expiresAtMs: null });
+    await this.#store.putMessage({ ...record, words: null, sets: [], unsets: [], attachments: [], expiresAtMs: null });
   }
 
   /** Whether `target` has expired, or the log has its deletion: words about it are not kept. */
@@ -149,6 +155,12 @@ export class Timeline {
   /** The newest `limit` messages that are shown, before one if given, oldest first; queued ones last. */
   async messages(room: RoomUri, limit: number, before: MessageKey | null = null): Promise<Message[]> {
     return (await this.#store.messages(room, limit, before)).map(shown);
+  }
+
+  /** What is attached to the message as it is shown, with what opens it. */
+  async attachments(messageId: MessageKey): Promise<readonly Attachment[]> {
+    const message = await this.message(messageId);
+    return message === null || message.deleted ? [] : ((await this.#store.message(messageId))?.attachments ?? []);
   }
 
   /** The message and its edits, in order, as far as they are known here; what a report may show. */
@@ -208,6 +220,7 @@ function withoutUnread(record: RoomRecord, messageId: MessageKey): RoomRecord {
 /** The message as it is shown. */
 function shown({ record, changes }: MessageAndChanges): Message {
   const { room, messageId, sender, state, own, acceptedAtMs, replyTo, forwarded, lifetimeS, expiresAtMs } = record;
+  const { attachments } = record;
   const standing = changes
     .filter((change) => change.state !== 'failed')
     .map((change): Change => ({ sender: change.sender, said: { ...change, expires: null } }));
@@ -226,7 +239,21 @@ function shown({ record, changes }: MessageAndChanges): Message {
     edited,
     deleted,
     forwarded: deleted ? 0 : forwarded,
+    attachments: deleted ? [] : attachments.map(attached),
     lifetimeS,
     expiresAtMs,
+  };
+}
+
+/** What an application is told of an attachment: nothing that opens it. */
+function attached({ filename, contentType, seal, description, preview }: Attachment): AttachedFile {
+  const head = preview && pictureHead(preview.content);
+  const isSmall = head !== null && Math.max(head.width, head.height) <= MAX_PREVIEW_PIXELS;
+  return {
+    filename: safeFilename(filename),
+    contentType,
+    size: seal.size - TAG_BYTES,
+    description,
+    preview: preview !== null && isSmall ? { contentType: head.contentType, content: preview.content } : null,
   };
 }
