@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from nightlight.mls.group import Member, scope
 from nightlight.mls.signing import SigningKey
 from nightlight.protocol import franking
 from nightlight.protocol.codec import Reader, write_vector
-from nightlight.protocol.credential import LeafCredential
+from nightlight.protocol.credential import DeviceList, LeafCredential
 from nightlight.protocol.franking import Frank, FrankingAgent
 from nightlight.protocol.ids import HubUri, TimestampMs, device_uri
 from nightlight.protocol.messages import ClaimedKeyPackages, Delivery, UserDevices
@@ -237,16 +237,22 @@ class Substitution:
 
 async def older_device_list(scene: Scene) -> Answer:
     """Tomas has seen the newest list; the hub gives him the one before, on which a device lost since would still be."""
-    device = scene.mira._connection.device
     older = await scene.mira._hub.device_list(MIRA)
+    await renew(scene)
+    await scene.talk(await scene.tomas.create_room(MIRA))
+    return lambda answer: altered(answer, devices=older)
+
+
+async def renew(scene: Scene) -> DeviceList:
+    """Mira has a newer device list, with the same devices on it."""
+    device = scene.mira._connection.device
     listed = device.trust.device_list(MIRA)
     assert listed is not None
     newest = listed.next(listed.devices, listed.expires_at_ms)
     account = SigningKey.from_seed(device.identity.account_seed)
     await scene.mira._hub.publish_device_list(newest.sign(account.sign_with_label).encode())
     device.trust.pin(newest)
-    await scene.talk(await scene.tomas.create_room(MIRA))
-    return lambda answer: altered(answer, devices=older)
+    return newest
 
 
 async def swapped_account_key(_scene: Scene) -> Answer:
@@ -262,14 +268,23 @@ async def another_person_s_key_package(scene: Scene) -> Answer:
     return lambda answer: altered(answer, key_packages=packages)
 
 
-async def key_package_of_the_hub_s_making(scene: Scene) -> Answer:
-    """Mira's credential, with a signature key whose private half the hub has."""
+def over_another_key(scene: Scene, list_version: int) -> Answer:
+    """Mira's credential, with a signature key whose private half the hub has, said to be under this device list."""
     group = scene.mira._connection.device.groups.get(scene.room)
-    credential = next(leaf.credential for leaf in group.members if MIRA.split("/")[4].encode() in leaf.credential)
+    credentials = [LeafCredential.decode(leaf.credential) for leaf in group.members]
+    hers = next(credential for credential in credentials if credential.device == scene.mira.device)
     hub = Member.create()
-    hub.set_credential(credential)
+    hub.set_credential(replace(hers, list_version=list_version).encode())
     packages = hub.key_packages(1, lifetime_s=DAYS_30_S, now_s=Device.now_s())
     return lambda answer: altered(answer, key_packages=packages)
+
+
+async def substituted_key_package(scene: Scene) -> Answer:
+    return over_another_key(scene, (await renew(scene)).version)
+
+
+async def substituted_key_package_of_an_older_list(scene: Scene) -> Answer:
+    return over_another_key(scene, (await renew(scene)).version - 1)
 
 
 async def no_key_package(_scene: Scene) -> Answer:
@@ -279,7 +294,8 @@ async def no_key_package(_scene: Scene) -> Answer:
 SUBSTITUTIONS = [
     Substitution("older device list", "NL-315", "mira", older_device_list),
     Substitution("swapped account key", "NL-314", "mira", swapped_account_key),
-    Substitution("substituted key package", "NL-323", "hub", key_package_of_the_hub_s_making),
+    Substitution("substituted key package", "NL-323", "hub", substituted_key_package),
+    Substitution("substituted key package of an older list", "NL-324", "hub", substituted_key_package_of_an_older_list),
     Substitution("key package of somebody else", "NL-532", "hub", another_person_s_key_package),
     Substitution("missing key package", "NL-532", "hub", no_key_package),
 ]

@@ -200,5 +200,5 @@ class Housekeeping:
         packages = [read_key_package(message) for message in claimed.key_packages]
         leaves = [device.trust.check_leaf(package) for package in packages]
         claimed_for = {leaf.device for leaf in leaves if leaf.listed and leaf.user == listed.user}
-        if len(claimed_for) != len(packages):
-            raise VerificationError("NL-532", "a key package that is of no device on the list, or of one again")
+        if not packages or len(claimed_for) != len(packages):
+            raise VerificationError("NL-532", "no key package, or one of no device on the list, or of one again")

@@ -239,8 +239,8 @@ export class Housekeeping {
       const leaf = await this.#device.trust.checkLeaf(keyPackage);
       if (leaf.listed && leaf.user === listed.user) claimedFor.add(leaf.device);
     }
-    if (claimedFor.size !== claimed.keyPackages.length) {
-      throw new VerificationError('NL-532', 'a key package that is of no device on the list, or of one again');
+    if (claimedFor.size === 0 || claimedFor.size !== claimed.keyPackages.length) {
+      throw new VerificationError('NL-532', 'no key package, or one of no device on the list, or of one again');
     }
   }
 }
