@@ -107,6 +107,7 @@ export class Messenger {
       case 'room_changed':
         void this.#rooms.refresh();
         break;
+      case 'typing':
       case 'fault_seen':
       case 'storage_changed':
     }

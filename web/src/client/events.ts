@@ -87,6 +87,13 @@ export interface MessageStateChanged {
   readonly reason: ProblemName | null;
 }
 
+/** `user` is writing; that holds for some seconds, or until a message of theirs is shown. */
+export interface Typing {
+  readonly kind: 'typing';
+  readonly room: RoomUri;
+  readonly user: UserUri;
+}
+
 /** A contact has another state; null when there is no relation any more. */
 export interface ContactChanged {
   readonly kind: 'contact_changed';
@@ -147,6 +154,7 @@ export type Event =
   | MessageChanged
   | MessageExpired
   | MessageStateChanged
+  | Typing
   | ContactChanged
   | RoomChanged
   | FaultSeen
