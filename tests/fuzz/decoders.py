@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightlight.errors import ProblemName
-from nightlight.protocol import attachment, cbor, codec, content, franking, ids, messages
+from nightlight.protocol import attachment, cbor, codec, content, franking, ids, messages, profile, roles
 from nightlight.protocol.codec import u16, u64, write_vector
 from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.content import MessageStatus
@@ -64,12 +64,16 @@ SERVER_FRAMES = [
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """``name``: module and function; ``samples``: bytes that are good, or good in part."""
+    """``name``: module and function; ``samples``: bytes that are good, or good in part.
+
+    ``empty``: no bytes at all are a value, such as a list of nothing.
+    """
 
     name: str
     decode: Callable[[bytes], Any]
     samples: list[bytes]
     encode: Callable[[Any], bytes] | None = None
+    empty: bool = False
 
 
 def _of_text(parse: Callable[[str], Any]) -> Callable[[bytes], Any]:
@@ -87,6 +91,8 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
 
 
 ATTACHMENTS = [bytes.fromhex(row["cbor"]) for row in read("attachment")["messages"]]
+PROFILES = [bytes.fromhex(row["message"]) for row in read("profile")["profiles"] + read("profile")["others"]]
+ROLES = [bytes.fromhex(row["before"]) for row in read("roles")["steps"]]
 
 DECODERS = [
     Decoder(
@@ -138,4 +144,6 @@ DECODERS = [
     Decoder("linking.LinkPackage.decode", LinkPackage.decode, [PACKAGE.encode()], lambda package: package.encode()),
     Decoder("messages.read_client_frame", messages.read_client_frame, [*map(messages.encode_frame, CLIENT_FRAMES)]),
     Decoder("messages.read_server_frame", messages.read_server_frame, [*map(messages.encode_frame, SERVER_FRAMES)]),
+    Decoder("profile.read_profile", lambda data: profile.read_profile(content.decode(data).body), PROFILES),
+    Decoder("roles.decode_roles", roles.decode_roles, ROLES, roles.encode_roles, empty=True),
 ]

@@ -18,6 +18,8 @@ import * as franking from '../src/franking.ts';
 import { readServerFrame } from '../src/frames.ts';
 import * as ids from '../src/ids.ts';
 import { decodeLinkPackage, readLinkCode } from '../src/linking.ts';
+import { readProfile } from '../src/profile.ts';
+import { decodeRoles } from '../src/roles.ts';
 import { snakeCase } from './frames.ts';
 import { fromHex, toHex } from './vectors.ts';
 
@@ -61,6 +63,8 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'linking.LinkCode.read': (data) => readLinkCode(latin1(data)),
     'linking.LinkPackage.decode': decodeLinkPackage,
     'messages.read_server_frame': readServerFrame,
+    'profile.read_profile': (data) => readProfile(content.decode(data).body),
+    'roles.decode_roles': decodeRoles,
   };
 }
 
