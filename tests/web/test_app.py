@@ -280,7 +280,7 @@ async def test_a_long_conversation_is_loaded_as_far_as_somebody_scrolls(
     assert most <= 180
 
     await nils.send(room, "And another.")
-    await olga.page.get_by_role("button", name="1 new message").click()
+    await olga.page.get_by_role("button", name="1 new message", exact=True).click()
     await expect(olga.messages.last).to_contain_text("And another.")
     await expect(olga.messages.last).to_be_in_viewport()
     await nils.close()

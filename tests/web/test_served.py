@@ -79,7 +79,9 @@ async def test_files_come_compressed_to_who_takes_that(server: ServerProcess) ->
 
 
 async def test_all_that_a_page_loads_is_under_120_kilobytes() -> None:
-    loaded = [file for file in BUILT.rglob("*") if file.is_file()]
+    files = [file for file in BUILT.rglob("*") if file.is_file()]
+    (late,) = BUILT.glob("assets/linking-*.js")  # Once somebody links a device.
+    loaded = [file for file in files if file != late]
     assert len(loaded) > 5
     assert sum(len(gzip.compress(file.read_bytes())) for file in loaded) < 120_000
 
