@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, NullPool, Table, create_engine, insert
 
 from bench.rooms import Couple, Person, Room, submission_ids
+from nightlight.protocol.roles import Role, encode_roles
 from nightlight.server.adapters.sql.tables import (
     accounts,
     devices,
@@ -117,9 +118,15 @@ def _room(place: Place, at_ms: int) -> Row:
         "room": place.room.room,
         "creator_id": place.sender,
         "group_info_hash": place.room.group_info_hash,
+        "roles": _roles(place.couple),
         "epoch": 1,
         "created_at_ms": at_ms,
     }
+
+
+def _roles(couple: Couple) -> bytes:
+    others = {person.user: Role.MEMBER for person in couple.people}
+    return encode_roles(others | {couple.sender.user: Role.OWNER})
 
 
 def _members(place: Place, people: Mapping[Person, int], head: int) -> Iterator[Row]:
