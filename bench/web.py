@@ -12,9 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, Request, Worker, async_playwright
+from playwright.async_api import Browser, Page, Worker, async_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +28,7 @@ from tests.support.people import newcomer
 from tests.support.server import ServerProcess
 from tests.web.app import Guest, address_of, join
 from tests.web.conftest import FLAGS
+from tests.web.first_load import first_load
 
 FIRST_LOAD, INTERACTIVE, SHOWN, LONGEST = (
     "web.first_load_kb",
@@ -107,9 +107,10 @@ async def measure(names: Collection[str], effort: Effort, folder: Path, console:
     """The figures in ``names``; the worker's longest task stands beside the page's."""
     async with _stage(effort, folder) as stage:
         figures: list[Figure] = []
-        if {FIRST_LOAD, INTERACTIVE} & set(names):
-            loads = await _loads(stage, console)
-            figures += [figure for figure in loads if figure.name in names]
+        if FIRST_LOAD in names:
+            figures.append(await _first_load(stage, console))
+        if INTERACTIVE in names:
+            figures.append(await _interactive(stage))
         if SHOWN in names:
             figures.append(await _shown(stage, console))
         if {LONGEST, LONGEST_IN_WORKER} & set(names):
@@ -142,15 +143,20 @@ async def _stage(effort: Effort, folder: Path) -> AsyncIterator[_Stage]:
 # --- the first load --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Load:
-    seconds: float
-    transferred: dict[str, int]
+async def _first_load(stage: _Stage, console: Console) -> Figure:
+    """The larger of what a newcomer loads, and who comes back to a browser that has none of the app's files."""
+    loaded = await first_load(stage.browser, stage.folder)
+    table = Table("who", title="First load until a message is sent: all bytes from the server", title_justify="left")
+    table.add_column("bytes", justify="right")
+    for who, size in {"a newcomer": loaded.newcomer, "who comes back": loaded.returning}.items():
+        table.add_row(who, f"{size:,}")
+    console.print(table)
+    return Figure(FIRST_LOAD, max(loaded.newcomer, loaded.returning) / _KB, "KB")
 
 
-async def _loads(stage: _Stage, console: Console) -> list[Figure]:
+async def _interactive(stage: _Stage) -> Figure:
     """A fresh browser opens the app until a handle can be typed; in turns with a bare page until a line can be."""
-    ours: list[_Load] = []
+    ours: list[float] = []
     bare: list[float] = []
     async with bare_page() as address:
         for _ in range(stage.effort.rounds):
@@ -158,53 +164,26 @@ async def _loads(stage: _Stage, console: Console) -> list[Figure]:
                 ours.append(await _load(browser, stage.server))
             async with await stage.launch() as browser:
                 bare.append(await _load_bare(browser, address))
-    transferred = ours[-1].transferred
-    table = Table("file", title="First load: bytes on the wire, headers included", title_justify="left")
-    table.add_column("bytes", justify="right")
-    for path, size in sorted(transferred.items(), key=lambda row: -row[1]):
-        table.add_row(path, f"{size:,}")
-    console.print(table)
-    return [
-        Figure(FIRST_LOAD, sum(transferred.values()) / _KB, "KB"),
-        Figure(
-            INTERACTIVE,
-            1000 * statistics.median(load.seconds for load in ours),
-            "ms",
-            peer="bare page",
-            peer_value=1000 * statistics.median(bare),
-            ratio=statistics.median(load.seconds / other for load, other in zip(ours, bare, strict=True)),
-        ),
-    ]
+    return Figure(
+        INTERACTIVE,
+        1000 * statistics.median(ours),
+        "ms",
+        peer="bare page",
+        peer_value=1000 * statistics.median(bare),
+        ratio=statistics.median(own / other for own, other in zip(ours, bare, strict=True)),
+    )
 
 
-async def _load(browser: Browser, server: ServerProcess) -> _Load:
+async def _load(browser: Browser, server: ServerProcess) -> float:
     async with await browser.new_context() as context:
         page = await context.new_page()
-        transferred: dict[str, int] = {}
-        counting: set[asyncio.Task[None]] = set()
-
-        async def count(request: Request) -> None:
-            response = await request.response()
-            assert response is not None
-            # CDP counts no body for a worker's own script; what the server announced is what was sent.
-            body = int((await response.all_headers()).get("content-length", 0))
-            path = urlsplit(request.url).path
-            size = body + (await request.sizes())["responseHeadersSize"]
-            transferred[path] = transferred.get(path, 0) + size
-
-        def finished(request: Request) -> None:
-            counting.add(asyncio.ensure_future(count(request)))
-
-        page.on("requestfinished", finished)
         began = time.perf_counter()
         await page.goto(f"http://courier.localhost:{server.port}/", wait_until="commit")
         field = page.get_by_label("Your name at")
         await field.press_sequentially("mira")
         seconds = time.perf_counter() - began
         assert await field.input_value() == "mira"
-        await page.wait_for_load_state("networkidle")
-        await asyncio.gather(*counting)
-        return _Load(seconds, transferred)
+        return seconds
 
 
 async def _load_bare(browser: Browser, address: str) -> float:

@@ -2,11 +2,19 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { sri } from 'vite-plugin-sri3';
 
+import { brotli } from './brotli.js';
 import { tsMls } from './ts-mls.js';
 
+/** What is neither a document nor a worker: the server sends these without a policy, since what uses them has one. */
+const PARTS = 'assets/parts/[name]-[hash]';
+
 export default defineConfig({
-  plugins: [svelte(), tsMls(), sri()],
-  worker: { format: 'es', plugins: () => [tsMls()] },
+  plugins: [svelte(), tsMls(), sri(), brotli()],
+  worker: {
+    format: 'es',
+    plugins: () => [tsMls()],
+    rolldownOptions: { output: { chunkFileNames: `${PARTS}.js` } },
+  },
   // Mended as it is bundled, so never taken as it is.
   optimizeDeps: { exclude: ['ts-mls'] },
   ssr: { noExternal: ['ts-mls'] },
@@ -18,11 +26,17 @@ export default defineConfig({
     // The policy allows no inline script, and a data: URL nowhere.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    // All of it is small, and another file costs more than the rules in it.
+    cssCodeSplit: false,
     // The SDK is a file of its own, which a page can also load by itself.
     rolldownOptions: {
       input: ['index.html', 'src/sdk.ts'],
       preserveEntrySignatures: 'exports-only',
-      output: { chunkFileNames: 'assets/shared-[hash].js' },
+      output: {
+        entryFileNames: `${PARTS}.js`,
+        chunkFileNames: 'assets/parts/shared-[hash].js',
+        assetFileNames: `${PARTS}[extname]`,
+      },
     },
   },
   test: {

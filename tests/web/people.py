@@ -60,7 +60,7 @@ class Person:
         """Another tab of the same profile, with the SDK at hand. ``page`` is that one from now on."""
         self.page = await self.context.new_page()
         await self.page.goto(self.address)
-        await self.page.evaluate(_OPEN, f"/assets/{sdk_file()}")
+        await self.page.evaluate(_OPEN, f"/{sdk_file()}")
         return self.page
 
     async def begin_worker_with(self, script: str) -> None:
@@ -168,9 +168,9 @@ class Person:
 
 
 def sdk_file() -> str:
-    """The name of the SDK among the built files."""
-    (path,) = (BUILT / "assets").glob("sdk-*.js")
-    return path.name
+    """Where the SDK is among the built files."""
+    (path,) = (BUILT / "assets").glob("parts/sdk-*.js")
+    return path.relative_to(BUILT).as_posix()
 
 
 def app_address(server: ServerProcess | Relay, user: UserUri) -> str:

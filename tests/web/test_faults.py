@@ -290,7 +290,7 @@ async def test_errors_reach_the_page_as_what_they_are(friends: Friends) -> None:
       const error = await globalThis.device.send(room, 'hello').catch((error) => error);
       return [error instanceof RefusedError, error instanceof StoreError, error.problem];
     }"""
-    assert await ilse.page.evaluate(caught, [f"/assets/{sdk_file()}", of_another]) == [True, False, "not_found"]
+    assert await ilse.page.evaluate(caught, [f"/{sdk_file()}", of_another]) == [True, False, "not_found"]
 
 
 # --- time, server, absence

@@ -57,7 +57,7 @@ async def test_a_script_that_was_changed_on_its_way_does_not_run(server: ServerP
     async def change(route: Route) -> None:
         await route.fulfill(body="document.title = 'changed'", content_type="text/javascript")
 
-    await page.route("**/assets/*.js", change)
+    await page.route("**/assets/**/*.js", change)
     complaints = await complaints_of(page)
     await page.goto(app_url(server, "courier"))
     await expect(page).to_have_title("Nightlight")
@@ -76,7 +76,7 @@ async def test_a_server_that_does_not_answer_is_said_and_tried_again(server: Ser
 
 async def test_what_is_loaded_only_to_register_is_asked_for_again(server: ServerProcess, browser: Browser) -> None:
     somebody = await visitor(browser, server, UserUri("mimi://courier.example/u/somebody"))
-    late = "**/assets/connection-*.js"
+    late = "**/connection-*.js"
     await somebody.context.route(late, lambda route: route.abort())
     with pytest.raises(Refused, match="UnavailableError"):
         await somebody.call("register", somebody.user)

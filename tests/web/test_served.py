@@ -1,18 +1,20 @@
 """What a hub answers to who asks for its web app."""
 
 import base64
-import gzip
 import hashlib
 import re
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Browser, Page, expect
 
 from tests.support.server import ServerProcess
-from tests.web.people import BUILT
+from tests.web.first_load import first_load
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+MOST_BYTES = 120_000
 APPS = ["courier", "gallery", "ring"]
 
 
@@ -24,7 +26,7 @@ async def get(server: ServerProcess, path: str, host: str = "courier.localhost",
 async def index_and_files(server: ServerProcess) -> tuple[str, dict[str, str]]:
     """The page, and the files that it names with their hashes."""
     index = (await get(server, "/")).text
-    tags = re.findall(r"<(?:script|link)\b[^>]*/assets/[^>]*>", index)
+    tags = re.findall(r"<(?:script|link)\b(?![^>]*rel=\"icon\")[^>]*/assets/[^>]*>", index)
     files = {}
     for tag in tags:
         path, integrity = re.search(r'(?:src|href)="([^"]+)"', tag), re.search(r'integrity="([^"]+)"', tag)
@@ -56,6 +58,20 @@ async def test_the_policy_allows_code_from_the_own_origin_alone_and_none_from_te
     assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
 
 
+async def test_every_document_and_worker_has_the_policy_and_what_they_are_made_of_none(
+    server: ServerProcess, page: Page
+) -> None:
+    policed: dict[str, bool] = {}
+    page.on("response", lambda answer: policed.update({answer.url: "content-security-policy" in answer.headers}))
+    async with page.expect_worker() as starting:
+        await page.goto(f"http://courier.localhost:{server.port}/")
+    worker = await starting.value
+    await expect(page.get_by_label("Your name at")).to_be_visible()
+    ran = {page.url, worker.url}
+    assert {url for url, has_policy in policed.items() if has_policy} == ran
+    assert len([url for url in policed if "/assets/parts/" in url]) >= 3
+
+
 async def test_the_page_is_asked_for_each_time_and_what_it_names_once(server: ServerProcess) -> None:
     index = await get(server, "/")
     again = await get(server, "/", **{"if-none-match": index.headers["etag"]})
@@ -69,8 +85,12 @@ async def test_the_page_is_asked_for_each_time_and_what_it_names_once(server: Se
 async def test_files_come_compressed_to_who_takes_that(server: ServerProcess) -> None:
     _, files = await index_and_files(server)
     for path in ["/", *files]:
-        zipped = await get(server, path, **{"accept-encoding": "gzip"})
+        best = await get(server, path, **{"accept-encoding": "gzip, deflate, br"})
+        zipped = await get(server, path, **{"accept-encoding": "br;q=0, gzip"})
         plain = await get(server, path, **{"accept-encoding": "identity"})
+        assert best.headers["content-encoding"] == "br"
+        assert best.headers["vary"] == "accept-encoding"
+        assert int(best.headers["content-length"]) < int(zipped.headers["content-length"])
         assert zipped.headers["content-encoding"] == "gzip"
         assert "content-encoding" not in plain.headers
         assert zipped.headers["vary"] == plain.headers["vary"] == "accept-encoding"
@@ -78,12 +98,12 @@ async def test_files_come_compressed_to_who_takes_that(server: ServerProcess) ->
         assert int(zipped.headers["content-length"]) < int(plain.headers["content-length"])
 
 
-async def test_all_that_a_page_loads_is_under_120_kilobytes() -> None:
-    files = [file for file in BUILT.rglob("*") if file.is_file()]
-    (late,) = BUILT.glob("assets/linking-*.js")  # Once somebody links a device.
-    loaded = [file for file in files if file != late]
-    assert len(loaded) > 5
-    assert sum(len(gzip.compress(file.read_bytes())) for file in loaded) < 120_000
+async def test_what_a_browser_loads_until_a_first_message_is_sent_is_under_120_kilobytes(
+    browser: Browser, tmp_path: Path
+) -> None:
+    loaded = await first_load(browser, tmp_path)
+    assert 60_000 < loaded.newcomer < MOST_BYTES, loaded
+    assert 60_000 < loaded.returning < MOST_BYTES, loaded
 
 
 @pytest.mark.parametrize("host", ["hub.example", "10.0.0.1", "localhost.example", ""])

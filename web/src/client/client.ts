@@ -7,7 +7,6 @@ import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts';
 import { toHex } from '../hex.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
-import { checkLinkTime, linkMailbox, linkNumber, linkText, readLinkCode } from '../linking.ts';
 import { safetyNumber } from '../safety-number.ts';
 import type { MimiContent } from '../content.ts';
 import type { Agreement, Api, LinkShown, Me, OwnDevice } from './api.ts';
@@ -28,8 +27,9 @@ import type {
   RoomSummary,
   StorageState,
 } from './events.ts';
-import { type ContactAction, fetchLink } from './hub.ts';
+import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
+import { loaded } from '../late.ts';
 import { Lock } from './lock.ts';
 import {
   type Evidence,
@@ -39,9 +39,10 @@ import {
   isOpen,
   ROOM_NAME_BYTES,
   type RoomRecord,
+  type Upload,
 } from './records.ts';
 import { Store, type StoreState } from './store.ts';
-import { now, random } from './surroundings.ts';
+import { random } from './surroundings.ts';
 import type { OutgoingFile } from './uploads.ts';
 
 /** How often a new device asks whether it was taken in. */
@@ -151,8 +152,7 @@ export class Client implements Omit<Api, 'startAnew'> {
   showLink(user: UserUri): Promise<LinkShown> {
     return this.#making.hold(async () => {
       const { showLink } = await loaded(import('./linking.ts'));
-      const code = await showLink(this.#store, user);
-      return { text: linkText(code), number: await linkNumber(code), expiresAtMs: Number(code.expiresAtMs) };
+      return showLink(this.#store, user);
     });
   }
 
@@ -168,34 +168,30 @@ export class Client implements Omit<Api, 'startAnew'> {
   async #join(): Promise<Me | null> {
     const known = await this.me();
     if (known !== null) return known;
-    const shown = this.#store.shownLink.get('');
-    if (shown === null) throw new RefusedError('not_found');
-    const code = readLinkCode(shown.text);
-    const sealed = await fetchLink(await linkMailbox(code));
-    if (sealed === null) {
-      checkLinkTime(code, now());
-      return null;
-    }
     const { joinByLink } = await loaded(import('./linking.ts'));
-    const identity = await joinByLink(this.#store, this.#serverUrl, sealed);
+    const identity = await joinByLink(this.#store, this.#serverUrl);
+    if (identity === null) return null;
     (await this.#connect(identity)).start();
     return this.#describe(identity);
   }
 
   async linkNumber(text: string): Promise<string> {
+    const { linkNumber, readLinkCode } = await loaded(import('../linking.ts'));
     return linkNumber(readLinkCode(text));
   }
 
   async acceptDevice(text: string): Promise<DeviceUri> {
     const connection = this.#open;
-    const device = await connection.housekeeping.links.accept(text);
+    const links = await connection.housekeeping.links.get();
+    const device = await links.accept(text);
     connection.chore('devices');
     return device;
   }
 
   async removeDevice(device: DeviceUri): Promise<void> {
     const connection = this.#open;
-    await connection.housekeeping.links.remove(device);
+    const links = await connection.housekeeping.links.get();
+    await links.remove(device);
     connection.chore('devices');
   }
 
@@ -486,11 +482,12 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 
   uploads(room: RoomUri): Promise<FileUpload[]> {
-    return Promise.resolve(this.#open.uploads.waiting(room));
+    const uploads = this.#store.uploads.values().filter((upload) => upload.room === room);
+    return Promise.resolve(uploads.map(asFileUpload));
   }
 
   cancelUpload(uploadId: string): Promise<void> {
-    return this.#open.uploads.cancel(uploadId);
+    return this.#open.cancelUpload(uploadId);
   }
 
   openFile(messageId: MessageKey, number: number): Promise<OpenedFile> {
@@ -508,11 +505,8 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 }
 
-/** What is loaded late. Throws `UnavailableError`. */
-function loaded<Module>(module: Promise<Module>): Promise<Module> {
-  return module.catch(() => {
-    throw new UnavailableError('the server cannot be reached');
-  });
+function asFileUpload({ uploadId, filename, contentType, seal, caption, preview, problem }: Upload): FileUpload {
+  return { uploadId, filename, contentType, size: seal.size, caption, preview, problem };
 }
 
 async function storageState(state: StoreState): Promise<StorageState> {

@@ -11,19 +11,20 @@ import {
 import { readServerFrame, type ServerFrame } from '../frames.ts';
 import { Bell } from './bell.ts';
 import { type Ask, Device, type Errand } from './device.ts';
-import { Downloads, type OpenedFile } from './downloads.ts';
+import type { OpenedFile } from './downloads.ts';
 import { StoreError } from './errors.ts';
 import type { ConnectionState, Event, MessageKey } from './events.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Hub } from './hub.ts';
+import type { Files } from './files.ts';
 import { HUB } from './inbox.ts';
+import { Late, loaded } from '../late.ts';
 import type { Identity } from './records.ts';
 import type { HubUri, RoomUri } from '../ids.ts';
-import { SealedFiles } from './sealed-files.ts';
 import type { Store } from './store.ts';
 import type { Stream } from './stream.ts';
 import { monotonicMs, now } from './surroundings.ts';
-import { type OutgoingFile, Uploads } from './uploads.ts';
+import type { OutgoingFile } from './uploads.ts';
 import { Watchers } from './watchers.ts';
 
 /** Frames that are processed together, in one transaction. */
@@ -43,9 +44,7 @@ const LONGEST_CHORE_WAIT_MS = 60_000;
 export class Connection {
   readonly hub: Hub;
   readonly watchers: Watchers;
-  readonly uploads: Uploads;
-  readonly #files: SealedFiles;
-  readonly #downloads: Downloads;
+  readonly #files = new Late(() => this.#loadFiles());
   readonly #store: Store;
   readonly #identity: Identity;
   readonly #awake = new Bell();
@@ -70,18 +69,6 @@ export class Connection {
     this.watchers = watchers;
     this.hub = new Hub(identity, store);
     this.#housekeeping = this.#keptFor(device);
-    this.#files = new SealedFiles(store.name);
-    this.#downloads = new Downloads(store, this.hub, this.#files);
-    this.uploads = new Uploads({
-      store,
-      hub: this.hub,
-      files: this.#files,
-      device: () => this.#device,
-      hubUri: () => this.hubUri(),
-      wake: () => {
-        this.wake();
-      },
-    });
     this.#receiptsAtMs = device.owesReceipts() ? 0 : null;
   }
 
@@ -105,19 +92,45 @@ export class Connection {
     return (await this.#housekeeping.frankingAgent()).hub;
   }
 
+  async #loadFiles(): Promise<Files> {
+    const { Files } = await loaded(import('./files.ts'));
+    return new Files({
+      store: this.#store,
+      hub: this.hub,
+      device: () => this.#device,
+      hubUri: () => this.hubUri(),
+      wake: () => {
+        this.wake();
+      },
+    });
+  }
+
   /** As `Api.sendFile`. */
   async sendFile(room: RoomUri, file: OutgoingFile, salt: Bytes): Promise<string> {
-    const uploadId = await this.uploads.send(room, file, salt);
+    const { uploads } = await this.#files.get();
+    const uploadId = await uploads.send(room, file, salt);
     this.chore(UPLOADS);
     return uploadId;
   }
 
   /** As `Api.openFile`. */
   async openFile(messageId: MessageKey, number: number): Promise<OpenedFile> {
-    const [hub, wanted] = [await this.hubUri(), await this.uploads.wanted()];
-    return this.#downloads.open(messageId, number, hub, wanted, (here, size) => {
+    const files = await this.#files.get();
+    return files.open(messageId, number, (here, size) => {
       this.watchers.tell([{ kind: 'download_changed', messageId, number, here, size }]);
     });
+  }
+
+  /** As `Api.cancelUpload`. */
+  async cancelUpload(uploadId: string): Promise<void> {
+    const { uploads } = await this.#files.get();
+    await uploads.cancel(uploadId);
+  }
+
+  async #goOnUploading(): Promise<void> {
+    if (this.#store.uploads.keys().length === 0) return;
+    const { uploads } = await this.#files.get();
+    await uploads.goOn();
   }
 
   get housekeeping(): Housekeeping {
@@ -140,7 +153,7 @@ export class Connection {
     this.wake();
     await this.#running;
     this.#closeStream();
-    await this.#files.close();
+    await (await this.#files.ifMade())?.close();
   }
 
   /** The device may have errands or events: the loop takes them. */
@@ -356,7 +369,7 @@ export class Connection {
     let waitMs = FIRST_CHORE_WAIT_MS;
     while (this.#due.delete(what)) {
       try {
-        const againMs = await (what === UPLOADS ? this.uploads.goOn() : this.#housekeeping.do(what));
+        const againMs = await (what === UPLOADS ? this.#goOnUploading() : this.#housekeeping.do(what));
         if (typeof againMs === 'number') this.#later(againMs, what);
       } catch (error) {
         if (error instanceof UnavailableError) {

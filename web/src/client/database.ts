@@ -106,6 +106,11 @@ async function checkMarks(database: Database): Promise<void> {
   ]);
 }
 
+/** The name of the database of files beside the store named `store`. */
+export function filesOf(store: string): string {
+  return `${store} files`;
+}
+
 /** There is no database named `name`. Throws `StoreError`. */
 export function eraseDatabase(name: string): Promise<void> {
   return explained(() => deleteDB(name));

@@ -1,10 +1,9 @@
 /** The worker's device, whether its store can be opened or not: what `Api` asks, answered or refused. */
 
 import { Client } from './client.ts';
-import { eraseDatabase } from './database.ts';
+import { eraseDatabase, filesOf } from './database.ts';
 import { StoreError } from './errors.ts';
 import type { Event, StorageState } from './events.ts';
-import { filesOf } from './sealed-files.ts';
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 

@@ -14,13 +14,14 @@ import type { FrankingAgent } from '../franking.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
 import { readKeyPackage } from '../mls/key-package.ts';
-import { DeviceLinks } from './device-links.ts';
+import type { DeviceLinks } from './device-links.ts';
 import type { Device } from './device.ts';
 import { isClock } from './groups.ts';
 import type { Hub } from './hub.ts';
 import { renewed, signedList } from './identity.ts';
 import { HUB } from './inbox.ts';
 import { topUp } from './key-packages.ts';
+import { Late, loaded } from '../late.ts';
 import { Lock } from './lock.ts';
 import { monotonicMs, now } from './surroundings.ts';
 import { Tending } from './tending.ts';
@@ -34,7 +35,7 @@ export class Housekeeping {
   readonly #device: Device;
   readonly #hub: Hub;
   readonly #wake: () => void;
-  readonly links: DeviceLinks;
+  readonly links = new Late(() => this.#loadLinks());
   readonly #tending: Tending;
   readonly #oneAtATime = new Lock();
   readonly #askingForContacts = new Lock();
@@ -45,7 +46,6 @@ export class Housekeeping {
     this.#device = device;
     this.#hub = hub;
     this.#wake = wake;
-    this.links = new DeviceLinks(device, hub, this);
     this.#tending = new Tending(device, hub, this);
   }
 
@@ -54,11 +54,23 @@ export class Housekeeping {
     return this.#oneAtATime.hold(async () => {
       if (what === 'contacts') await this.refreshContacts();
       else if (what === 'key_packages') await this.topUpKeyPackages();
-      else if (what === 'devices') return this.#tending.ownDevices();
+      else if (what === 'devices') return this.#ownDevices();
       else if (what === 'rooms') return this.#tending.rooms();
       else if (what === 'everything_else') await this.#everythingElse();
       return null;
     });
+  }
+
+  async #loadLinks(): Promise<DeviceLinks> {
+    const { DeviceLinks } = await loaded(import('./device-links.ts'));
+    return new DeviceLinks(this.#device, this.#hub, this);
+  }
+
+  /** This person's newest device list is known, and their rooms are tended if there are several devices. */
+  async #ownDevices(): Promise<number | null> {
+    if (this.#device.store.takingIn.get('') !== null) await (await this.links.get()).finish();
+    const listed = await this.learnDevices(this.#device.identity.user);
+    return listed.devices.length > 1 ? this.#tending.rooms() : null;
   }
 
   async #everythingElse(): Promise<void> {

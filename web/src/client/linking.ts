@@ -18,6 +18,8 @@ import {
   encodeLinkPackage,
   type LinkCode,
   linkInfo,
+  linkMailbox,
+  linkNumber,
   type LinkPackage,
   linkText,
   readLinkCode,
@@ -25,7 +27,9 @@ import {
   verifyLinkPackage,
 } from '../linking.ts';
 import { signer } from '../signature.ts';
+import type { LinkShown } from './api.ts';
 import { StoreError } from './errors.ts';
+import { fetchLink } from './hub.ts';
 import { changed, DEVICE_NAME_BYTES, makeKey, signedList } from './identity.ts';
 import type { Identity, TakingIn } from './records.ts';
 import type { Store } from './store.ts';
@@ -72,7 +76,12 @@ export async function unsealLink(code: LinkCode, privateKey: CryptoKey, sealed: 
  *
  * Throws `StoreError` `occupied` where there is a device in the store already.
  */
-export async function showLink(store: Store, user: UserUri): Promise<LinkCode> {
+export async function showLink(store: Store, user: UserUri): Promise<LinkShown> {
+  const code = await shownCode(store, user);
+  return { text: linkText(code), number: await linkNumber(code), expiresAtMs: Number(code.expiresAtMs) };
+}
+
+async function shownCode(store: Store, user: UserUri): Promise<LinkCode> {
   if (store.identity.get('') !== null) throw new StoreError('occupied', 'somebody is registered here already');
   const shown = store.shownLink.get('');
   if (shown?.user === user) {
@@ -99,16 +108,21 @@ export async function showLink(store: Store, user: UserUri): Promise<LinkCode> {
 }
 
 /**
- * The device in `store`, which shows a code, is one of the person who took it in.
+ * The device in `store`, which shows a code, is one of the person who took it in; null while nobody has.
  *
- * Throws `VerificationError`, `RemoteProtocolError`: as `unsealLink` and `verifyLinkPackage` (NL-354 where somebody else
+ * Throws `RefusedError` `not_found`: no code is shown; `VerificationError` NL-352: it has expired. Throws `VerificationError`, `RemoteProtocolError`: as `unsealLink` and `verifyLinkPackage` (NL-354 where somebody else
  * has taken it in); NL-356 for an account key that is not the person's.
  */
-export async function joinByLink(store: Store, serverUrl: string, sealed: Bytes): Promise<Identity> {
+export async function joinByLink(store: Store, serverUrl: string): Promise<Identity | null> {
   const shown = store.shownLink.get('');
-  if (shown === null) throw new StoreError('damaged', 'no link code is shown');
+  if (shown === null) throw new RefusedError('not_found');
   const { user, text } = shown;
   const code = readLinkCode(text);
+  const sealed = await fetchLink(await linkMailbox(code));
+  if (sealed === null) {
+    checkLinkTime(code, now());
+    return null;
+  }
   const linked = await unsealLink(code, store.key('link'), sealed);
   const device = deviceUri(user, code.name);
   const { list } = await verifyLinkPackage(linked, device, code.signatureKey, now());

@@ -10,7 +10,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { openBlob, type Seal, sealName } from '../attachment.ts';
 import { type Bytes, concatAll } from '../codec.ts';
 import { VerificationError } from '../errors.ts';
-import { explained } from './database.ts';
+import { explained, filesOf } from './database.ts';
 import { now } from './surroundings.ts';
 
 /** Of each piece but the last. */
@@ -30,11 +30,6 @@ interface Schema extends DBSchema {
   kept: { key: string; value: Kept };
   /** By name and number. */
   pieces: { key: [string, number]; value: Bytes };
-}
-
-/** The name of the database beside the store named `store`. */
-export function filesOf(store: string): string {
-  return `${store} files`;
 }
 
 /** Everything here throws `StoreError`. */

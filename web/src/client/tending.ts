@@ -17,10 +17,8 @@ const LONGEST_STAGGER_MS = 60_000;
 interface Directory {
   learnDevices(user: UserUri): Promise<DeviceList>;
   claim(users: readonly UserUri[], devices: readonly DeviceUri[]): Promise<Bytes[]>;
-  readonly links: { finish(): Promise<void> };
 }
 
-/** Both chores return in how many ms they are due again, or null. */
 export class Tending {
   readonly #device: Device;
   readonly #hub: Hub;
@@ -33,14 +31,7 @@ export class Tending {
     this.#directory = directory;
   }
 
-  /** This person's newest device list is known, and their rooms are tended if there are several devices. */
-  async ownDevices(): Promise<number | null> {
-    await this.#directory.links.finish();
-    const listed = await this.#directory.learnDevices(this.#device.identity.user);
-    return listed.devices.length > 1 ? this.rooms() : null;
-  }
-
-  /** Where it is this device's turn, removed devices go and this person's new ones come. */
+  /** Where it is this device's turn, removed devices go and this person's new ones come. In how many ms it is due again, or null. */
   async rooms(): Promise<number | null> {
     const rooms = await this.#hub.rooms();
     const revoked = rooms.flatMap(({ members }) => members.filter((member) => member.revoked));

@@ -8,7 +8,7 @@ import { safeFilename } from '../filename.ts';
 import { fromHex, toHex } from '../hex.ts';
 import type { BlobId, HubUri, RoomUri } from '../ids.ts';
 import type { Device } from './device.ts';
-import type { FileUpload, MessageKey, UploadChanged } from './events.ts';
+import type { MessageKey, UploadChanged } from './events.ts';
 import type { Hub } from './hub.ts';
 import { clean, drawn, previewOf } from './pictures.ts';
 import type { Upload } from './records.ts';
@@ -95,14 +95,6 @@ export class Uploads {
     });
     this.#tell(upload, { sent: 0, reason: 'cancelled' });
     await this.#remove(upload);
-  }
-
-  /** The files on their way to `room`, or refused, that are not messages yet; in order. */
-  waiting(room: RoomUri): FileUpload[] {
-    const uploads = this.#store.uploads.values().filter((upload) => upload.room === room);
-    return uploads.map(({ uploadId, filename, contentType, seal, caption, preview, problem }) => {
-      return { uploadId, filename, contentType, size: seal.size, caption, preview, problem };
-    });
   }
 
   /** The names of sealed files that are still to be sent. */
