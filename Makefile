@@ -48,7 +48,7 @@ test: check $(HUB_MODULE) ## everything; ends with pytest's closing line
 	@.ci/prerequisites chromium
 	PYO3_BUILD_EXTENSION_MODULE=0 $(CARGO) test $(MANIFEST) --quiet
 	$(NPM) run --silent test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 bench: setup ## measure, print tables, write build/bench.json
 	$(BIN)/python -m bench

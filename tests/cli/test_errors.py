@@ -117,13 +117,7 @@ def test_bash_accepts_its_completion(offline: Terminal) -> None:
 
 
 def test_ctrl_c_ends_quietly_and_takes_the_server_along(offline: Terminal) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nightlight.cli.main", "replay", "--generate", "1"],
-        env=offline.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = offline.start("replay", "--generate", "1")
     while not (children := psutil.Process(process.pid).children()):
         time.sleep(0.05)
     (server,) = children
@@ -132,4 +126,5 @@ def test_ctrl_c_ends_quietly_and_takes_the_server_along(offline: Terminal) -> No
 
     assert process.returncode == 130
     assert "Traceback" not in printed
-    assert not server.is_running()
+    # Its parent has ended: whether it is still in the table of processes is up to the machine.
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+COMMAND = (sys.executable, "-m", "nightlight.cli.main")
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -19,9 +21,19 @@ class Terminal:
     server_url: str
     patience_s: float = 120
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command while it runs, with pipes to what it prints."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "nightlight.cli.main", *arguments],
+            [*COMMAND, *arguments],
             input=stdin,
             capture_output=True,
             text=True,

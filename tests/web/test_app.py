@@ -246,6 +246,7 @@ async def test_what_is_edited_deleted_and_reacted_to_is_shown_so(
     await expect(sven.messages.first).to_contain_text("edited")
     await expect(sven.messages.first).to_contain_text("🥾 from 1 person")
     await expect(sven.messages.last).to_contain_text("Deleted")
+    await expect(sven.page.locator("html")).not_to_contain_text("Or not at all.")  # Nor is it read aloud any more.
     assert "Or not at all." not in await sven.page.content()
     assert sven.complaints == []
     await ruth.close()

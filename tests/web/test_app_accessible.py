@@ -107,9 +107,17 @@ async def test_a_new_message_is_read_aloud_once(server: ServerProcess, browser: 
     room = await ugo.room_with(xenia.user)
     await xenia.open(address_of(ugo.user))
     aloud = xenia.page.locator("[aria-live=polite]")
+    await aloud.evaluate(
+        """element => {
+            window.heard = [];
+            new MutationObserver(() => window.heard.push(element.textContent))
+                .observe(element, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
     await ugo.send(room, "The heron is back.")
     await expect(aloud).to_have_text("ugo: The heron is back.")
     await xenia.say("I see it.")
     await expect(xenia.messages.last).to_contain_text("Delivered")
-    await expect(aloud).to_have_text("ugo: The heron is back.")
+    await expect(aloud).to_have_text("")
+    assert await xenia.page.evaluate("window.heard") == ["ugo: The heron is back.", ""]
     await ugo.close()

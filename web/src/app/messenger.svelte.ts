@@ -13,6 +13,8 @@ import { readRoute, type Route } from './route.ts';
 import { say } from './words.ts';
 
 const CLOCK_MS = 30_000;
+/** Long enough for a screen reader to take up what it is to say. */
+const SAID_MS = 5_000;
 
 export class Messenger {
   readonly device: Nightlight;
@@ -87,9 +89,13 @@ export class Messenger {
     return members.filter((user) => user !== this.me.user);
   }
 
-  /** A screen reader says `words`, also when it has just said the same. */
+  /** A screen reader says `words`, also when it has just said the same; they do not stay in the page. */
   say(words: string): void {
-    this.said = this.said === words ? `${words}\u00a0` : words;
+    const said = this.said === words ? `${words}\u00a0` : words;
+    this.said = said;
+    setTimeout(() => {
+      if (this.said === said) this.said = '';
+    }, SAID_MS);
   }
 
   refreshRooms(): Promise<void> {
