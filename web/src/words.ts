@@ -21,7 +21,8 @@ const ESCAPED_OR_LINK = new RegExp(
     `|\\[(?:\\\\[${PUNCTUATION}]|[^\\[\\]\\\\]){0,256}\\]\\((mimi:\\/\\/[a-z0-9._\\/\\-]{1,248})\\)`,
   'gu',
 );
-const WRITTEN = /(?<![a-z0-9._@-])@([a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?)@([a-z0-9]+(?:[.-][a-z0-9]+)*)/gu;
+/** Where a text calls somebody `@name@provider`, whether there is such a person or not. */
+export const WRITTEN = /(?<![a-z0-9._@-])@([a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?)@([a-z0-9]+(?:[.-][a-z0-9]+)*)/gu;
 const SPECIAL = new RegExp(`[${PUNCTUATION}]`, 'gu');
 
 /** What `source` says: mentions as `@name@provider`, backslash escapes undone, everything else as it stands. */

@@ -8,6 +8,7 @@ import { hrefOf, readRoute, type Route } from '../src/app/route.ts';
 import { clipped, isInvisible, neutralised, preview } from '../src/app/text.ts';
 import { culpritOf, timeline, withTail } from '../src/app/timeline.ts';
 import { roomTitle } from '../src/app/title.ts';
+import later from '../src/app/words/en-later.json';
 import english from '../src/app/words/en.json';
 import { dayOf, say, whenShort } from '../src/app/words.ts';
 import type { FaultSeen, Message } from '../src/client/events.ts';
@@ -96,10 +97,10 @@ describe('text', () => {
   });
 
   test('a list shows the first line', () => {
-    expect(preview({ text: '\n one\ntwo', deleted: false })).toBe('one');
-    expect(preview({ text: 'x'.repeat(500), deleted: false })).toHaveLength(120);
-    expect(preview({ text: '\u200b', deleted: false })).toBe('(nothing that can be seen)');
-    expect(preview({ text: '', deleted: true })).toBe('Deleted');
+    expect(preview({ text: '\n one\ntwo', deleted: false, attachments: [] })).toBe('one');
+    expect(preview({ text: 'x'.repeat(500), deleted: false, attachments: [] })).toHaveLength(120);
+    expect(preview({ text: '\u200b', deleted: false, attachments: [] })).toBe('(nothing that can be seen)');
+    expect(preview({ text: '', deleted: true, attachments: [] })).toBe('Deleted');
   });
 });
 
@@ -237,13 +238,14 @@ describe('words', () => {
     .join('\n');
   const built = ['connection', 'message', 'settings.theme', 'storage'];
 
-  test('every entry of the catalogue is said somewhere', () => {
-    const unsaid = Object.keys(english).filter(
+  test('every entry of both catalogues is said somewhere, and is in one of them', () => {
+    const unsaid = Object.keys({ ...english, ...later }).filter(
       (key) =>
         !sources.includes(`'${key}'`) &&
         !built.some((start) => key.startsWith(`${start}.`) && sources.includes(`\`${start}.`)),
     );
     expect(unsaid).toEqual([]);
+    expect(Object.keys(english).filter((key) => key in later)).toEqual([]);
   });
 
   test('one and several', () => {
@@ -262,11 +264,12 @@ describe('words', () => {
   });
 
   test('rooms are called by who is in them', () => {
-    expect(roomTitle([])).toBe('Nobody else');
-    expect(roomTitle([TOMAS])).toBe('tomas@gallery.example');
-    expect(roomTitle([MIRA, TOMAS])).toBe('mira, tomas');
+    expect(roomTitle({ name: '' }, [])).toBe('Nobody else');
+    expect(roomTitle({ name: '' }, [TOMAS])).toBe('tomas@gallery.example');
+    expect(roomTitle({ name: '' }, [MIRA, TOMAS])).toBe('mira, tomas');
+    expect(roomTitle({ name: 'Harbour \u202ewalk' }, [MIRA])).toBe('Harbour ⟨U+202E⟩walk');
     const other = 'mimi://ring.example/u/tomas' as UserUri;
-    expect(roomTitle([MIRA, TOMAS, other])).toBe('mira, tomas@gallery.example, tomas@ring.example');
+    expect(roomTitle({ name: '' }, [MIRA, TOMAS, other])).toBe('mira, tomas@gallery.example, tomas@ring.example');
   });
 });
 

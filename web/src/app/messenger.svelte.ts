@@ -1,16 +1,19 @@
 /** What all screens share: the device of this origin, who uses it, their rooms and contacts, as it is now. */
 
 import { createContext } from 'svelte';
+import { SvelteMap } from 'svelte/reactivity';
 
 import type { Contact } from '../bodies.ts';
 import type { Me } from '../client/api.ts';
 import type { ConnectionState, Event, RoomSummary } from '../client/events.ts';
 import { type ProviderName, providerOf, type RoomUri, type UserUri } from '../ids.ts';
+import type { Picture } from '../profile.ts';
 import type { Nightlight } from '../sdk.ts';
 import { explain } from './explain.ts';
 import { Refresher } from './refresher.ts';
 import { readRoute, type Route } from './route.ts';
 import { say } from './words.ts';
+import type { Draft } from './writing.svelte.ts';
 
 const CLOCK_MS = 30_000;
 /** Long enough for a screen reader to take up what it is to say. */
@@ -25,7 +28,11 @@ export class Messenger {
   unplugged = $state(!navigator.onLine);
   rooms: readonly RoomSummary[] = $state.raw([]);
   roomsReady = $state(false);
+  /** Of the rooms that have one, as far as they are loaded. */
+  readonly pictures = new SvelteMap<RoomUri, Picture>();
   contacts: readonly Contact[] = $state.raw([]);
+  /** What is begun and not sent, in each room; for as long as the page is open, and nowhere but in memory. */
+  readonly drafts = new SvelteMap<RoomUri, Draft>();
   route: Route = $state.raw(readRoute(location.hash));
   /** What a screen reader says next. */
   said = $state('');
@@ -40,6 +47,8 @@ export class Messenger {
   readonly #rooms = new Refresher(() => this.#loadRooms(), this.failed);
   readonly #contacts = new Refresher(() => this.#loadContacts(), this.failed);
 
+  /** Rooms whose pictures may be others now. */
+  readonly #changed: RoomUri[] = [];
   readonly #forget: () => void;
   readonly #clock: ReturnType<typeof setInterval>;
 
@@ -98,6 +107,12 @@ export class Messenger {
     }, SAID_MS);
   }
 
+  /** `draft` is what is begun in `room`. */
+  keepDraft(room: RoomUri, draft: Draft): void {
+    if (draft.text.trim() === '' && draft.replyTo === null) this.drafts.delete(room);
+    else this.drafts.set(room, draft);
+  }
+
   refreshRooms(): Promise<void> {
     return this.#rooms.refresh();
   }
@@ -123,11 +138,14 @@ export class Messenger {
       case 'contact_changed':
         void this.#contacts.refresh();
         break;
+      case 'room_changed':
+        this.#changed.push(event.room);
+        void this.#rooms.refresh();
+        break;
       case 'message_shown':
       case 'message_changed':
       case 'message_expired':
       case 'message_state_changed':
-      case 'room_changed':
         void this.#rooms.refresh();
         break;
       case 'storage_changed':
@@ -144,6 +162,18 @@ export class Messenger {
     this.rooms = await this.device.rooms();
     this.roomsReady = true;
     this.trouble = null;
+    await this.#loadPictures();
+  }
+
+  async #loadPictures(): Promise<void> {
+    const changed = this.#changed.splice(0);
+    for (const { room, pictured } of this.rooms) {
+      if (!pictured) this.pictures.delete(room);
+      else if (!this.pictures.has(room) || changed.includes(room)) {
+        const picture = (await this.device.profile(room))?.picture;
+        if (picture) this.pictures.set(room, picture);
+      }
+    }
   }
 
   async #loadContacts(): Promise<void> {

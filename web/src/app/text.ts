@@ -1,7 +1,9 @@
 /** Other people's text, so that it cannot pose as something else; it is text in the page, never markup. */
 
 import type { Message } from '../client/events.ts';
-import { say } from './words.ts';
+import type { UserUri } from '../ids.ts';
+import { WRITTEN, written } from '../words.ts';
+import { say, type Words } from './words.ts';
 
 const MAX_SHOWN = 2_000;
 const MAX_LINES = 24;
@@ -31,10 +33,52 @@ export function clipped(text: string): string {
   return beginning(few, MAX_SHOWN);
 }
 
+/** A piece of a text, and whom it mentions; null: nobody. */
+export interface Piece {
+  readonly text: string;
+  readonly mention: UserUri | null;
+}
+
+/** `text` in pieces: each place where it calls one of `mentions`, and what stands between. */
+export function pieces(text: string, mentions: readonly UserUri[]): Piece[] {
+  const called = new Map(mentions.map((user) => [written(user), user]));
+  const found: Piece[] = [];
+  let done = 0;
+  for (const { index, 0: name } of called.size === 0 ? [] : text.matchAll(WRITTEN)) {
+    const mention = called.get(name);
+    if (mention === undefined) continue;
+    if (index > done) found.push({ text: text.slice(done, index), mention: null });
+    found.push({ text: name, mention });
+    done = index + name.length;
+  }
+  return done < text.length ? [...found, { text: text.slice(done), mention: null }] : found;
+}
+
+/** What follows the "@" before `caret` that begins to call somebody; null where nobody is being called. */
+export function calledIn(text: string, caret: number): string | null {
+  return /(?:^|[^a-z0-9._@-])@([a-z0-9._@-]{0,64})$/u.exec(text.slice(0, Math.max(0, caret)))?.[1] ?? null;
+}
+
+/** What a file is, in a word. */
+export function kindOf(contentType: string): Words {
+  if (contentType.startsWith('image/')) return 'file.picture';
+  if (contentType.startsWith('video/')) return 'file.video';
+  return contentType.startsWith('audio/') ? 'file.audio' : 'file.file';
+}
+
 /** The first line of what a message says, for a list. */
-export function preview({ text, deleted }: Pick<Message, 'text' | 'deleted'>): string {
+export function preview({ text, deleted, attachments }: Pick<Message, 'text' | 'deleted' | 'attachments'>): string {
   if (deleted) return say('message.deleted');
-  if (isInvisible(text)) return say('message.invisible');
+  const [file, ...more] = attachments;
+  if (file !== undefined) {
+    const kind = more.length === 0 ? say(kindOf(file.contentType)) : say('file.several', { count: attachments.length });
+    return isInvisible(text) ? kind : `${kind}: ${firstLine(text)}`;
+  }
+  return isInvisible(text) ? say('message.invisible') : firstLine(text);
+}
+
+/** The first line, for a list. */
+export function firstLine(text: string): string {
   const line = text.trimStart().split('\n', 1)[0] ?? '';
   return neutralised(beginning(line, PREVIEW));
 }

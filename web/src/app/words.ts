@@ -1,4 +1,4 @@
-/** What the app says: English for now, from one catalogue that can be translated. */
+/** What the app says: English for now, from two catalogues that can be translated; this one is there from the start. */
 
 import english from './words/en.json';
 
@@ -15,16 +15,31 @@ const times = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digi
 const weekdays = new Intl.DateTimeFormat(LOCALE, { weekday: 'long' });
 const days = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'long', year: 'numeric' });
 const shortDays = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'short' });
+const moments = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'full', timeStyle: 'short' });
 const DAY_MS = 86_400_000;
 
-/** The words named `key`, with `values` in their places; `count` chooses between one and several. */
-export function say(key: Words, values: Values = {}): string {
-  const found: string | Readonly<Record<string, string>> = english[key];
-  const words = typeof found === 'string' ? found : found[plurals.select(Number(values['count']))];
-  return (words ?? '').replace(/\{(\w+)\}/gu, (_, name: string) => {
-    const value = values[name] ?? '';
-    return typeof value === 'number' ? numbers.format(value) : value;
-  });
+/** A text; or several, of which a number chooses. */
+type Entry = string | Readonly<Record<string, string>>;
+
+/** What says the words named `key` of `catalogue`, with `values` in their places; `count` chooses between one and several. */
+export function sayer<Key extends string>(
+  catalogue: Readonly<Record<Key, Entry>>,
+): (key: Key, values?: Values) => string {
+  return (key, values = {}) => {
+    const found: Entry = catalogue[key];
+    const words = typeof found === 'string' ? found : found[plurals.select(Number(values['count']))];
+    return (words ?? '').replace(/\{(\w+)\}/gu, (_, name: string) => {
+      const value = values[name] ?? '';
+      return typeof value === 'number' ? numbers.format(value) : value;
+    });
+  };
+}
+
+export const say = sayer(english);
+
+/** Day and time. */
+export function momentOf(atMs: number): string {
+  return moments.format(atMs);
 }
 
 /** Hours and minutes. */

@@ -275,8 +275,9 @@ export class Client implements Omit<Api, 'startAnew'> {
       records.map(async ({ room, members, unread, lifetimeS, roles: encoded }): Promise<RoomSummary> => {
         const [last] = await this.#store.timeline.messages(room, 1);
         const roles = Array.from(decodeRoles(encoded)).map(([user, role]) => [user, roleName(role)] as const);
-        const name = this.#store.profiles.get(room)?.profile?.name ?? '';
-        return { room, members, unread: unread.length, last: last ?? null, lifetimeS, roles, name };
+        const { name, picture } = this.#store.profiles.get(room)?.profile ?? { name: '', picture: null };
+        const pictured = picture !== null;
+        return { room, members, unread: unread.length, last: last ?? null, lifetimeS, roles, name, pictured };
       }),
     );
     return summaries.sort((left, right) => newest(right) - newest(left));

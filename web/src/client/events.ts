@@ -72,6 +72,8 @@ export interface RoomSummary {
   readonly roles: readonly (readonly [UserUri, RoleName])[];
   /** What its owner or admins call it; empty, if nothing. */
   readonly name: string;
+  /** Whether it has a picture, which its profile holds. */
+  readonly pictured: boolean;
   /** What this device sends there stays so long once it is read; null for ever. */
   readonly lifetimeS: number | null;
 }
