@@ -6,7 +6,8 @@
 import type { Attachment } from 'svelte/attachments';
 
 const ITEM = '[data-item]';
-const PRESSED = 'button, a, summary';
+/** What has `data-aside` is reached in another way, too. */
+const PRESSED = 'button:not([data-aside]), a, summary';
 
 /**
  * For the list; its items have `data-item`. `start`: the item that Tab reaches first. `across`: they stand side by side,
