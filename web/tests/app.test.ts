@@ -8,7 +8,7 @@ import { hrefOf, readRoute, type Route } from '../src/app/route.ts';
 import { clipped, isInvisible, neutralised, preview } from '../src/app/text.ts';
 import { culpritOf, timeline, withTail } from '../src/app/timeline.ts';
 import { roomTitle } from '../src/app/title.ts';
-import later from '../src/app/words/en-later.json';
+import later from '../src/app/words/en-more.json';
 import english from '../src/app/words/en.json';
 import { dayOf, say, whenShort } from '../src/app/words.ts';
 import type { FaultSeen, Message } from '../src/client/events.ts';

@@ -1,7 +1,6 @@
 /** One room as it is shown: what was said in it, loaded from the newest backwards. */
 
 import { createContext } from 'svelte';
-import { SvelteMap } from 'svelte/reactivity';
 
 import type { Event, FaultSeen, FileUpload, Message, MessageKey } from '../client/events.ts';
 import type { RoomUri } from '../ids.ts';
@@ -31,7 +30,7 @@ export class Conversation {
   /** Files on their way out, or refused. */
   uploads: readonly Sending[] = $state.raw([]);
   /** What replies here answer, by what they name; null: it is not here, or not any more. */
-  readonly answered = new SvelteMap<MessageKey, Message | null>();
+  answered: Readonly<Partial<Record<MessageKey, Message | null>>> = $state.raw({});
   /** The message whose menu is open, and where on the screen. */
   chosen: { readonly message: Message; readonly at: DOMRect } | null = $state.raw(null);
   /** The message to be scrolled to. */
@@ -119,7 +118,7 @@ export class Conversation {
       this.uploads = this.uploads.map((upload) => (upload.uploadId === uploadId ? { ...upload, sent } : upload));
     } else if (event.kind === 'message_expired') {
       this.messages = this.messages.filter(({ messageId }) => messageId !== event.messageId);
-      if (this.answered.has(event.messageId)) this.answered.set(event.messageId, null);
+      if (event.messageId in this.answered) this.answered = { ...this.answered, [event.messageId]: null };
     } else if (event.kind === 'message_state_changed') {
       const at = this.messages.findIndex(({ messageId }) => messageId === event.messageId);
       const known = this.messages[at];
@@ -130,7 +129,7 @@ export class Conversation {
 
   #change(message: Message): void {
     this.messages = this.messages.map((known) => (known.messageId === message.messageId ? message : known));
-    if (this.answered.has(message.messageId)) this.answered.set(message.messageId, message);
+    if (message.messageId in this.answered) this.answered = { ...this.answered, [message.messageId]: message };
   }
 
   /** What waits in the outbox is behind everything else, so the page goes back to something that does not. */
@@ -165,9 +164,10 @@ export class Conversation {
   /** What the loaded messages answer, from among them or asked for. */
   async #loadAnswered(): Promise<void> {
     for (const { replyTo } of this.messages) {
-      if (replyTo === null || this.answered.has(replyTo)) continue;
+      if (replyTo === null || replyTo in this.answered) continue;
       const loaded = this.messages.find(({ messageId }) => messageId === replyTo);
-      this.answered.set(replyTo, loaded ?? (await this.#device.message(replyTo)));
+      const message = loaded ?? (await this.#device.message(replyTo));
+      this.answered = { ...this.answered, [replyTo]: message };
     }
   }
 

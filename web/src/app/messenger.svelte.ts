@@ -1,7 +1,6 @@
 /** What all screens share: the device of this origin, who uses it, their rooms and contacts, as it is now. */
 
 import { createContext } from 'svelte';
-import { SvelteMap } from 'svelte/reactivity';
 
 import type { Contact } from '../bodies.ts';
 import type { Me } from '../client/api.ts';
@@ -29,10 +28,10 @@ export class Messenger {
   rooms: readonly RoomSummary[] = $state.raw([]);
   roomsReady = $state(false);
   /** Of the rooms that have one, as far as they are loaded. */
-  readonly pictures = new SvelteMap<RoomUri, Picture>();
+  pictures: Readonly<Partial<Record<RoomUri, Picture>>> = $state.raw({});
   contacts: readonly Contact[] = $state.raw([]);
   /** What is begun and not sent, in each room; for as long as the page is open, and nowhere but in memory. */
-  readonly drafts = new SvelteMap<RoomUri, Draft>();
+  drafts: Readonly<Partial<Record<RoomUri, Draft>>> = $state.raw({});
   route: Route = $state.raw(readRoute(location.hash));
   /** What a screen reader says next. */
   said = $state('');
@@ -109,8 +108,8 @@ export class Messenger {
 
   /** `draft` is what is begun in `room`. */
   keepDraft(room: RoomUri, draft: Draft): void {
-    if (draft.text.trim() === '' && draft.replyTo === null) this.drafts.delete(room);
-    else this.drafts.set(room, draft);
+    const isEmpty = draft.text.trim() === '' && draft.replyTo === null;
+    this.drafts = { ...this.drafts, [room]: isEmpty ? undefined : draft };
   }
 
   refreshRooms(): Promise<void> {
@@ -168,11 +167,9 @@ export class Messenger {
   async #loadPictures(): Promise<void> {
     const changed = this.#changed.splice(0);
     for (const { room, pictured } of this.rooms) {
-      if (!pictured) this.pictures.delete(room);
-      else if (!this.pictures.has(room) || changed.includes(room)) {
-        const picture = (await this.device.profile(room))?.picture;
-        if (picture) this.pictures.set(room, picture);
-      }
+      if (pictured === room in this.pictures && !changed.includes(room)) continue;
+      const picture = pictured ? (await this.device.profile(room))?.picture : null;
+      this.pictures = { ...this.pictures, [room]: picture ?? undefined };
     }
   }
 

@@ -1,5 +1,5 @@
 /** A component that is loaded when it is first needed, and at hand from then on. */
-export class Late<Part> {
+export class LateComponent<Part> {
   /** Null until it is loaded. */
   part: Part | null = $state.raw(null);
   failed = $state(false);

@@ -1,8 +1,8 @@
 /** What the app says in what is loaded late. */
 
 import { sayer } from './words.ts';
-import english from './words/en-later.json';
+import english from './words/en-more.json';
 
-export type Later = keyof typeof english;
+export type MoreWords = keyof typeof english;
 
 export const tell = sayer(english);
