@@ -30,6 +30,7 @@ app = App(
         "nightlight rooms role lake admin bob@gallery.example",
         "nightlight rooms remove lake carol@ring.example --ban",
         "nightlight rooms expire lake 1h",
+        "nightlight rooms leave lake",
     ),
 )
 
@@ -122,6 +123,21 @@ async def remove(
         summary = find_room(client, room)
         await client.remove(summary.room, users, ban=ban)
     _tell(summary.room, f"They are not in {title(client, summary)} any more.", json=json)
+
+
+@app.command
+async def leave(room: Room, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+    """Leave a room; what was written until now stays with you. The last owner's place goes to who came first."""
+    async with who.device() as client:
+        online = await go_online(client)
+        summary = find_room(client, room)
+        name = title(client, summary)
+        await client.leave(summary.room)
+        if online:
+            await settle(client)
+        else:
+            say("Offline: the others are told once you are connected.")
+    _tell(summary.room, f"You have left {name}.", json=json)
 
 
 @app.command

@@ -61,9 +61,10 @@ from nightlight.protocol.ids import (
     user_of,
 )
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
-from nightlight.protocol.roles import Role
+from nightlight.protocol.roles import Role, owed
 
 _ROOM_NAME_BYTES = 16
+DEPARTURES = Refresh("departures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +158,13 @@ class Device:
         effects: list[Effect] = []
         for room, became in outcome.rooms.items():
             record = became.record
-            problem = None if record.standing is Standing.JOINED else ProblemName.NOT_FOUND
+            problem = None if record.follows else ProblemName.NOT_FOUND
             self.finished += [(submission_id, problem) for submission_id in became.settled]
             if self.session.knows(room):
                 effects += self.session.stored(room, record.cursor, record.epoch, became.settled)
                 effects += self._greet(room)
+            if record.standing is Standing.JOINED and owed(record.roles):
+                effects.append(DEPARTURES)
         return effects
 
     def _greet(self, room: RoomUri) -> list[Effect]:
@@ -190,21 +193,25 @@ class Device:
         if item is not None and item.kind is ItemKind.COMMIT and record is not None:
             if msgspec.msgpack.decode(item.content, type=Intent).drop:
                 self._unremovable.add(room)
-            self.events.append(RoomChanged(room, record.members, joined=True))
+            if not self._outbox.leaves(item):
+                self.events.append(RoomChanged(room, record.members, joined=True))
         self.finished.append((submission_id, problem))
-        return self.session.dropped(room, [submission_id])
+        effects = self.session.dropped(room, [submission_id])
+        if item is not None and self._outbox.leaves(item):  # whatever the hub says, this person is not there
+            effects += self._became(self._inbox.abandon(room))
+        return effects
 
     def _submit(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
         """The item is on its way; a message is not while a device is in the room that has to be removed first."""
         frame = self._frame(submission_id)
-        owed = self._outbox.owed(room) if isinstance(frame, SubmitMessage) else []
-        if not owed:
+        gone = self._outbox.owed(room) if isinstance(frame, SubmitMessage) else []
+        if not gone:
             self.errands.append(SendFrame(frame))
             return []
         if room in self._unremovable:
             return self._fail(room, submission_id, ProblemName.REMOVAL_OWED)
         with self.groups.transaction():
-            item = self._outbox.commit(room, Intent(drop=list(owed)), first=True)
+            item = self._outbox.commit(room, Intent(drop=list(gone)), first=True)
         return self.session.queue_first(room, Outgoing(item.submission_id, item.epoch))
 
     def _frame(self, submission_id: SubmissionId) -> ClientFrame:
@@ -274,6 +281,8 @@ class Device:
         queue = [Outgoing(item.submission_id, item.epoch) for item in self._store.outbox(record.room)]
         self.run(self.session.open_room(record.room, record.cursor, record.epoch, queue))
         self.run(self._greet(record.room))
+        if record.standing is Standing.JOINED and owed(record.roles):
+            self.run([DEPARTURES])
 
     def create_room(
         self, users: Sequence[UserUri], key_packages: Sequence[bytes], agent: FrankingAgent
@@ -306,15 +315,44 @@ class Device:
         record = self._store.room(room)
         if record is None or record.standing is not Standing.CREATED:
             return
-        record = replace(record, standing=Standing.JOINED)
+        standing = Standing.LEAVING if self._outbox.is_leaving(room) else Standing.JOINED
+        record = replace(record, standing=standing)
         with self._store.transaction():
             self._store.put_room(record)
-        self.events.append(RoomChanged(room, record.members, joined=True))
+        self.events.append(RoomChanged(room, record.members, joined=record.is_open))
         self._open_room(record)
 
     def room_refused(self, room: RoomUri) -> None:
         """The hub will not have the room: this device has left it."""
         self.run(self._became(self._inbox.abandon(room)))
+
+    def leave(self, room: RoomUri) -> None:
+        """This person is not in ``room`` any more, and the intent to tell the others so is durable; again: nothing.
+
+        Raises ``RefusedError`` ``not_found``.
+        """
+        record = self._store.room(room)
+        if record is None:
+            raise RefusedError(ProblemName.NOT_FOUND)
+        if record.standing is Standing.BROKEN:
+            self.room_refused(room)  # there is no group to say it in
+        if not record.is_open:
+            return
+        with self.groups.transaction():
+            item = self._outbox.leave(room)
+            self._store.forget_receipts(room)
+            if record.standing is Standing.JOINED:
+                self._store.put_room(replace(record, standing=Standing.LEAVING))
+            crash_point("leave.before_store")
+        crash_point("leave.after_store")
+        self.events.append(RoomChanged(room, record.members, joined=False))
+        self._queued(item)
+
+    def left_behind(self) -> list[RoomUri]:
+        """The rooms with leaves of somebody who has left."""
+        return [
+            record.room for record in self._store.rooms() if record.standing is Standing.JOINED and owed(record.roles)
+        ]
 
     def duty(self, room: RoomUri) -> Duty | None:
         """What this person's devices, or any member's, have to do in ``room`` of their own accord."""
@@ -322,13 +360,13 @@ class Device:
         listed = self.trust.device_list(self.identity.user)
         if record is None or record.standing is not Standing.JOINED or listed is None or self._outbox.is_changing(room):
             return None
-        owed, missing = self._outbox.owed(room), self._outbox.missing(room, listed)
-        if not owed and not missing:
+        gone, missing = self._outbox.owed(room), self._outbox.missing(room, listed)
+        if not gone and not missing:
             return None
         me = self.identity.user
-        ours = not owed or any(user_of(gone) == me for gone in owed)
+        ours = not gone or any(user_of(device) == me for device in gone)
         rank = self._outbox.rank(room, of_user=me) if ours else 1 + self._outbox.rank(room)
-        return Duty(owed, missing, rank)
+        return Duty(gone, missing, rank)
 
     def rooms_of(self, which: DeviceUri) -> tuple[int, int]:
         """In how many of this device's rooms the device ``which`` is, and how many those are."""

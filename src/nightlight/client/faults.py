@@ -18,6 +18,8 @@ POINTS: dict[str, str] = {
     "join.before_store": "a group is joined, not yet durable",
     "create.before_store": "a group is made, not yet durable",
     "create.after_store": "a group is durable, the hub does not know the room",
+    "leave.before_store": "a person leaves a room, not yet durable",
+    "leave.after_store": "a person has left a room, the hub does not know",
     "commit.before_store": "a commit is built, not yet durable",
     "commit.after_store": "a commit is durable, not yet submitted",
     "commit.after_accept": "the hub took a commit, its effect is not yet durable",

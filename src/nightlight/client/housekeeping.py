@@ -50,6 +50,7 @@ class Housekeeping:
         self._tending = Tending(store, hub, self, surroundings)
         self._chores: dict[str, Callable[[Device], Awaitable[object]]] = {
             "contacts": self.refresh_contacts,
+            "departures": self._tending.departures,
             "devices": self._tending.own_devices,
             "key_packages": self.top_up_key_packages,
             "rooms": self._tending.rooms,

@@ -178,17 +178,17 @@ class Inbox:
 
     def _entry(self, room: RoomUri, entry: Entry) -> None:
         outcome = self._begin(room, entry)
-        joined = outcome.record.standing is Standing.JOINED
+        follows = outcome.record.follows
         match entry:
             case Delivery(kind=EntryKind.WELCOME):
                 self._welcome(room, outcome, entry)
-            case Delivery(kind=EntryKind.COMMIT) if joined:
+            case Delivery(kind=EntryKind.COMMIT) if follows:
                 with self._refusals(lambda check: self._break(room, check, entry.sender)):
                     self._commit(room, outcome, entry)
-            case Delivery() if joined:
+            case Delivery() if outcome.record.standing is Standing.JOINED:
                 with self._refusals(lambda check: self._fault(room, check, entry.sender)):
                     self._message(room, outcome, entry)
-            case Accepted() if joined:
+            case Accepted() if follows:
                 self._accepted(room, outcome, entry)
             case Removed():
                 self._leave(room, outcome)
@@ -418,8 +418,15 @@ class Inbox:
 
     def _entered(self, room: RoomUri, outcome: RoomOutcome, group: Group, roles: Roles) -> None:
         before, members = outcome.record, participants(roles)
-        outcome.record = replace(before, epoch=group.epoch, members=members, roles=roles, standing=Standing.JOINED)
-        if (before.members, before.roles, before.standing) != (members, roles, Standing.JOINED):
+        standing = Standing.LEAVING if before.standing is Standing.LEAVING else Standing.JOINED
+        outcome.record = replace(before, epoch=group.epoch, members=members, roles=roles, standing=standing)
+        if roles[self._identity.user] is Role.LEFT:
+            self._leave(room, outcome)
+        elif standing is Standing.JOINED and (before.members, before.roles, before.standing) != (
+            members,
+            roles,
+            standing,
+        ):
             self._outcome.events.append(RoomChanged(room, members, joined=True))
 
     def _leave(self, room: RoomUri, outcome: RoomOutcome) -> None:

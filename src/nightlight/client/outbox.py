@@ -105,13 +105,21 @@ class Outbox:
         return item
 
     def owed(self, room: RoomUri) -> list[DeviceUri]:
-        """Other devices in ``room`` that their users' newest lists do not name: they go before anything is said."""
+        """Devices in ``room`` that go before anything is said.
+
+        Those of who has left, and others than this one that their users' newest lists do not name.
+        """
         group = self._groups.get(room)
         now = (group.epoch, self._trust.generation)
         known = self._owed.get(room)
         if known is None or known[0] != now:
             leaves = [self._trust.check_leaf(leaf) for leaf in group.members]
-            gone = [leaf.device for leaf in leaves if not leaf.listed and leaf.device != self._identity.device]
+            left = self._leavers(room, [leaf.device for leaf in leaves])
+            gone = [
+                leaf.device
+                for leaf in leaves
+                if leaf.device in left or (not leaf.listed and leaf.device != self._identity.device)
+            ]
             known = self._owed[room] = (now, gone)
         return known[1]
 
@@ -125,14 +133,33 @@ class Outbox:
         return any(LeafCredential.decode(leaf.credential).device == which for leaf in members)
 
     def rank(self, room: RoomUri, *, of_user: UserUri | None = None) -> int:
-        """How many leaves on newest lists come before this device's in ``room``; of ``of_user`` alone if named."""
-        rank = 0
+        """How many leaves of who can commit come before this device's in ``room``; of ``of_user`` alone if named."""
+        rank, gone = 0, self.owed(room)
         for leaf in self._groups.get(room).members:
             checked = self._trust.check_leaf(leaf)
             if checked.device == self._identity.device:
                 break
-            rank += checked.listed and of_user in {None, checked.user}
+            rank += checked.device not in gone and of_user in {None, checked.user}
         return rank
+
+    def _leavers(self, room: RoomUri, present: list[DeviceUri]) -> list[DeviceUri]:
+        record = self._store.room(room)
+        return [] if record is None else leavers(record.roles, present)
+
+    def leave(self, room: RoomUri) -> OutboxItem:
+        """The outbox of ``room`` ends with this person's leaving. Inside a transaction. Raises as ``commit``."""
+        return self.commit(room, Intent(give={self._identity.user: Role.LEFT}))
+
+    def leaves(self, item: OutboxItem) -> bool:
+        """Whether ``item`` is this person's leaving."""
+        if item.kind is not ItemKind.COMMIT:
+            return False
+        intent = msgspec.msgpack.decode(item.content, type=Intent)
+        return intent.give.get(self._identity.user) is Role.LEFT
+
+    def is_leaving(self, room: RoomUri) -> bool:
+        """Whether this person's leaving waits in the outbox."""
+        return any(self.leaves(item) for item in self._store.outbox(room))
 
     def is_changing(self, room: RoomUri) -> bool:
         """Whether a commit waits in the outbox."""
@@ -202,7 +229,8 @@ class Outbox:
         intent = msgspec.msgpack.decode(item.content, type=Intent)
         present = {LeafCredential.decode(leaf.credential).device: leaf.index for leaf in group.members}
         owed = leavers(record.roles, present)
-        revoked = [device for device in present if device in {*intent.drop, *self.owed(item.room)}]
+        gone = {*intent.drop, *self.owed(item.room)}.difference(owed)
+        revoked = [device for device in present if device in gone]
         add = {
             device: package
             for package in intent.add
@@ -212,7 +240,7 @@ class Outbox:
         give = {
             UserUri(user): role for user, role in intent.give.items() if not _has(record.roles, UserUri(user), role)
         }
-        if intent != Intent() and not (add or wanted or give or (intent.drop and revoked)):
+        if intent != Intent() and not (add or wanted or give or (intent.drop and (owed or revoked))):
             return None
         remove = list(dict.fromkeys([*wanted, *owed, *revoked]))
         me = self._identity.user

@@ -20,6 +20,8 @@ class Standing(StrEnum):
     CREATED = "created"
     """The group is made here; the hub may not know the room yet."""
     JOINED = "joined"
+    LEAVING = "leaving"
+    """This person has left, and the others are still to be told: the outbox ends with the commit that does it."""
     LEFT = "left"
     BROKEN = "broken"
     """Its group can't go on here; somebody has to add this device again."""
@@ -104,6 +106,11 @@ class RoomRecord:
     def is_open(self) -> bool:
         """Whether this device can write there."""
         return self.standing in {Standing.CREATED, Standing.JOINED}
+
+    @property
+    def follows(self) -> bool:
+        """Whether this device takes in what the room's log says."""
+        return self.standing in {Standing.JOINED, Standing.LEAVING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,11 @@ class Client:
         give = dict.fromkeys(users, Role.BANNED) if ban else {}
         await self._change(room, Intent(remove=list(users), give=give))
 
+    async def leave(self, room: RoomUri) -> None:
+        """This person is not in ``room`` any more, which waits in the outbox until the others can be told."""
+        self._connection.device.leave(room)
+        self._connection.wake()
+
     async def unban(self, room: RoomUri, user: UserUri) -> None:
         """``user`` may be added again. Raises ``RefusedError`` ``not_allowed``."""
         await self._change(room, Intent(give={user: Role.LEFT}))

@@ -147,7 +147,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Read again what HTTP tells: ``contacts``, ``devices``, ``key_packages`` or ``rooms``."""
+    """A chore is due; mostly to read again what HTTP tells: ``contacts``, ``devices``, ``key_packages``, ``rooms``."""
 
     what: str
 

@@ -1,4 +1,4 @@
-"""What a person's devices see to by themselves: that each is in every room of the person, and no removed one is."""
+"""What a person's devices see to by themselves: each is in every room of the person, and who is gone in none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Directory(Protocol):
 
 
 class Tending:
-    """Both chores return in how many seconds they are due again, or None."""
+    """The chores return in how many seconds they are due again, or None."""
 
     def __init__(self, store: Store, hub: Hub, directory: Directory, surroundings: Surroundings) -> None:
         """Nothing is done yet."""
@@ -53,16 +53,22 @@ class Tending:
         rooms = await self._hub.rooms()
         for user in {user_of(DeviceUri(member.device)) for room in rooms for member in room.members if member.revoked}:
             await self._directory.learn_devices(device, user)
+        return await self._tend(device, [RoomUri(room.room) for room in rooms])
+
+    async def departures(self, device: Device) -> float | None:
+        """Where somebody has left, and it is this device's turn, their leaves go. The server is not asked."""
+        return await self._tend(device, device.left_behind())
+
+    async def _tend(self, device: Device, rooms: list[RoomUri]) -> float | None:
         due_ms: list[int] = []
         for room in rooms:
-            uri = RoomUri(room.room)
-            duty = device.duty(uri)
+            duty = device.duty(room)
             if duty is None:
-                self._noticed_ms.pop(uri, None)
+                self._noticed_ms.pop(room, None)
                 continue
-            wait_ms = self._wait_ms(uri, duty)
+            wait_ms = self._wait_ms(room, duty)
             if wait_ms <= 0:
-                await self._do(device, uri, duty)
+                await self._do(device, room, duty)
             else:
                 due_ms.append(wait_ms)
         return min(due_ms) / 1000 if due_ms else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nightlight.errors import ProblemName, RefusedError, VerificationError
 from nightlight.protocol.codec import PrivateMessageHeader
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
-from nightlight.protocol.roles import Role, Roles, Step, follow
+from nightlight.protocol.roles import Role, Roles, Step, follow, leavers, owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,16 @@ class RoomState:
     severed: bool
     members: Mapping[DeviceUri, Member] = field(default_factory=dict)
     group_id: bytes = field(init=False)
-    owed: frozenset[DeviceUri] = field(init=False)
+    revoked: frozenset[DeviceUri] = field(init=False)
     """The revoked devices that a member has to remove."""
+    owes_removal: bool = field(init=False)
+    """Whether a member has to remove somebody before anything is said: a revoked device, or who has left."""
 
     def __post_init__(self) -> None:
         """The MLS group is named by the room's URI."""
         self.group_id = self.room.encode()
-        self.owed = frozenset(member.device for member in self.members.values() if member.revoked)
+        self.revoked = frozenset(member.device for member in self.members.values() if member.revoked)
+        self.owes_removal = bool(self.revoked) or owed(self.roles)
 
     def accept_time(self, now_ms: TimestampMs) -> TimestampMs:
         """The time of the next entry: now, yet later than every entry before it, even where the clock jumped back."""
@@ -58,16 +61,27 @@ class RoomState:
         return taken
 
 
-def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
-    """The room, in whose log ``device`` may put something.
+def check_is_in(state: RoomState | None, device: DeviceUri) -> RoomState:
+    """The room, which ``device`` is in.
 
-    Raises ``RefusedError`` ``not_found``, which tells nobody the reason: there is no such room, or the device is not
-    in it or revoked (NL-410); it is a room of two of whom one blocks the other (NL-411).
+    Raises ``RefusedError`` ``not_found`` NL-410, which tells nobody the reason: there is no such room, or the device
+    is not in it or revoked.
     """
-    if state is None or device not in state.members or device in state.owed:
+    if state is None or device not in state.members or device in state.revoked:
         raise RefusedError(ProblemName.NOT_FOUND)  # NL-410
+    return state
+
+
+def check_open(state: RoomState) -> None:
+    """It is no room of two of whom one blocks the other: who may only leave. Raises ``not_found`` NL-411."""
     if state.severed:
         raise RefusedError(ProblemName.NOT_FOUND)  # NL-411
+
+
+def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
+    """The room, in whose log ``device`` may put something. Raises as ``check_is_in`` and ``check_open``."""
+    state = check_is_in(state, device)
+    check_open(state)
     return state
 
 
@@ -86,7 +100,7 @@ def check_header(state: RoomState, header: PrivateMessageHeader) -> None:
         raise RefusedError(ProblemName.MALFORMED)  # NL-412
     if header.epoch != state.epoch:
         raise RefusedError(ProblemName.WRONG_EPOCH, epoch=state.epoch)  # NL-413
-    if state.owed:
+    if state.owes_removal:
         raise RefusedError(ProblemName.REMOVAL_OWED)  # NL-414
 
 
@@ -109,7 +123,7 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
 
     Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (what the roles do not allow);
     ``invalid_commit`` NL-425 (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427;
-    ``removal_owed`` NL-429 (a revoked device would stay).
+    ``removal_owed`` NL-429 (a revoked device would stay, or the leaves of somebody who has left).
     """
     for newcomer in newcomers:
         if newcomer.user != step.committer and not newcomer.connected:
@@ -121,7 +135,7 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
         raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-426
     if len(after) > members_max:
         raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
-    if not state.owed <= set(step.removed):
+    if not {*state.revoked, *leavers(state.roles, step.present)} <= set(step.removed):
         raise RefusedError(ProblemName.REMOVAL_OWED)  # NL-429
     try:
         return follow(state.roles, step)

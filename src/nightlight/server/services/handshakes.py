@@ -23,7 +23,7 @@ from nightlight.protocol.roles import Role, Step, decode_roles, encode_roles
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.contact import connected
 from nightlight.server.domain.identity import stored_list, vouched_leaf
-from nightlight.server.domain.room import Newcomer, RoomState, check_may_write, check_membership
+from nightlight.server.domain.room import Newcomer, RoomState, check_is_in, check_membership, check_open
 from nightlight.server.ports.delivery import Caller, DeliveryUnit, Entry, Published
 
 _NO_FRANK = b""
@@ -41,13 +41,16 @@ class HandshakeService:
     ) -> tuple[Accepted, Published]:
         """The commit is in the log, the group is in its next epoch, and the members are those that it leaves.
 
-        Raises ``RefusedError``, and then nothing is written: as ``check_may_write``, ``_stage``, ``_check``.
+        Raises ``RefusedError``, and then nothing is written: as ``check_is_in``, ``_stage``, ``_check``; and, unless
+        the caller leaves with it, as ``check_open``.
         """
-        state = check_may_write(await self.rooms.state(unit, RoomUri(frame.room)), caller.device)
+        state = check_is_in(await self.rooms.state(unit, RoomUri(frame.room)), caller.device)
         group = await self.rooms.group(unit, state)
         change = self._stage(group, frame.commit, state, now_ms)
         try:
             joined, roles = await self._check(unit, caller, frame, state, change, now_ms)
+            if roles.get(caller.user) is not Role.LEFT:
+                check_open(state)
         except RefusedError:
             group.discard()
             raise
