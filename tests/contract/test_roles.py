@@ -3,7 +3,7 @@
 from nightlight.errors import ProblemName
 from nightlight.protocol.codec import Reader
 from nightlight.protocol.ids import RoomUri
-from nightlight.protocol.messages import Delivery, EntryKind, Removed, Room, SubmitCommit
+from nightlight.protocol.messages import ContactAction, Delivery, EntryKind, Removed, Room, SubmitCommit
 from nightlight.protocol.roles import Role, Roles, decode_roles
 from tests.contract.conftest import Hub
 from tests.contract.device import Line, befriend, room_of_two, submission_id
@@ -116,3 +116,40 @@ async def test_who_comes_is_told_who_is_what_as_it_was_then(hub: Hub, mira: Line
         (juno.device.user, Role.MEMBER),
     ]
     assert (await group.roles())["tomas"] == "member"
+
+
+async def test_who_has_left_is_told_nothing_more_and_nothing_is_said_before_the_leaf_is_gone(
+    mira: Line, tomas: Line, juno: Line
+) -> None:  # NL-414, NL-429
+    group = await group_of(mira, tomas, juno)
+    async with juno.stream({group.room: 2}) as frames:
+        commit = juno.device.commit(group.room, give={juno.device.user: Role.LEFT})
+        assert (await frames.submit(commit)).seq == 3
+        juno.device.groups[group.room].accept()
+        assert await frames.expect(Removed) == Removed(group.room, 3)
+        refusal = await frames.refused(juno.device.message(group.room))
+        assert refusal.problem is ProblemName.NOT_FOUND
+    for line in (mira, tomas):
+        line.device.groups[group.room].receive(commit.commit)
+        line.device.groups[group.room].apply()
+    assert await group.roles() == {"mira": "owner", "tomas": "admin", "juno": "left"}
+    group.lines.remove(juno)
+    group.head = 3
+    async with mira.stream({group.room: 3}) as frames:
+        assert (await frames.refused(mira.device.message(group.room))).problem is ProblemName.REMOVAL_OWED
+    await group.commit(tomas, refused="removal_owed")
+    await group.commit(tomas, remove=(juno,))
+    assert await group.roles() == {"mira": "owner", "tomas": "admin"}
+    async with mira.stream({group.room: 4}) as frames:
+        assert (await frames.submit(mira.device.message(group.room))).seq == 5
+
+
+async def test_whoever_is_blocked_in_a_room_of_two_may_do_nothing_but_leave(mira: Line, tomas: Line) -> None:  # NL-411
+    await befriend(mira, tomas)
+    room = await room_of_two(mira, tomas)
+    await tomas.contact(ContactAction.BLOCK, mira.device.user)
+    async with mira.stream({room: 1}) as frames:
+        refusal = await frames.refused(mira.device.commit(room))
+        assert refusal.problem is ProblemName.NOT_FOUND
+        mira.device.groups[room].discard()
+        assert (await frames.submit(mira.device.commit(room, give={mira.device.user: Role.LEFT}))).seq == 2

@@ -42,7 +42,7 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
         (GOOD + "port = 70000\n", "port: "),
         (GOOD + 'port = "high"\n', "port: "),
         (GOOD + "room_members_max = 1\n", "room_members_max: "),
-        (GOOD + "room_members_max = 101\n", "room_members_max: "),
+        (GOOD + "room_members_max = 501\n", "room_members_max: "),
         (GOOD + "batch_max = 0\n", "batch_max: "),
         (GOOD.replace("mimi://hub.example", "hub.example"), "hub: "),
         (GOOD.replace('"ring.example"', ""), "providers: "),

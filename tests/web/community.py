@@ -58,6 +58,7 @@ class Community:
             (10, self._talk_over_each_other),
             (6, self._add),
             (4, self._remove),
+            (4, self._leave),
             (5, self._update),
             (5, self._commit_at_once),
             (2, self._create),
@@ -151,13 +152,31 @@ class Community:
             maker, fellow = room.members[0], self._random.choice(room.members[1:])
             self._tell(f"{maker.name} removes {fellow.name} from {room.uri}")
             await maker.sees(room.uri, room.members)  # who is not known to be there is not removed
-            for text in room.texts:
-                if text.on_its_way:
-                    text.must.discard(fellow.name)
-                    if text.author is fellow:
-                        text.must.clear()
+            self._may_miss_what_is_on_its_way(room, fellow)
             await maker.remove(room.uri, [fellow.user])
             room.members.remove(fellow)
+
+    @staticmethod
+    def _may_miss_what_is_on_its_way(room: Room, fellow: Fellow) -> None:
+        for text in room.texts:
+            if text.on_its_way:
+                text.must.discard(fellow.name)
+                if text.author is fellow:
+                    text.must.clear()
+
+    async def _leave(self) -> None:
+        """Whoever leaves has read what is there; nobody waits until the others know."""
+        if (place := self._place()) is not None:
+            room, here = place
+            leavers = [fellow for fellow in here if fellow is not room.members[0]]
+            if leavers:
+                fellow = self._random.choice(leavers)
+                self._tell(f"{fellow.name} leaves {room.uri}")
+                await fellow.joined(room.uri)
+                self._may_miss_what_is_on_its_way(room, fellow)
+                await self._sees_the_right_messages(fellow, room)
+                await fellow.leave(room.uri)
+                room.members.remove(fellow)
 
     async def _update(self) -> None:
         if (place := self._place()) is not None:

@@ -118,6 +118,9 @@ class Fellow(ABC):
     async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None: ...
 
     @abstractmethod
+    async def leave(self, room: RoomUri) -> None: ...
+
+    @abstractmethod
     async def update(self, room: RoomUri) -> None: ...
 
     @abstractmethod
@@ -173,6 +176,9 @@ class PythonFellow(Fellow):
 
     async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None:
         await self._client.remove(room, users)
+
+    async def leave(self, room: RoomUri) -> None:
+        await self._client.leave(room)
 
     async def update(self, room: RoomUri) -> None:
         await self._client.update(room)
@@ -239,6 +245,9 @@ class BrowserFellow(Fellow):
 
     async def remove(self, room: RoomUri, users: Sequence[UserUri]) -> None:
         await self.call("remove", room, users)
+
+    async def leave(self, room: RoomUri) -> None:
+        await self.call("leave", room)
 
     async def update(self, room: RoomUri) -> None:
         await self.call("update", room)

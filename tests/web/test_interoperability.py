@@ -85,6 +85,30 @@ async def test_a_mixed_room_talks_at_every_epoch_whoever_commits(fellows: list[F
         assert await fellow.faults() == []
 
 
+@pytest.mark.parametrize("first", [0, 3], ids=["python", "browser"])
+async def test_whoever_leaves_a_mixed_room_is_removed_by_either_client(fellows: list[Fellow], first: int) -> None:
+    made, friend, third = fellows[first], fellows[3 - first], fellows[first + 1]
+    room = await made.create([friend.user, third.user])
+    for fellow in (friend, third):
+        await fellow.joined(room)
+    await everyone_says_something(room, [made, friend, third], "hello")
+    await third.leave(room)
+    await third.left(room)
+    await everyone_says_something(room, [made, friend], "the third has left")
+    await made.leave(room)
+    await made.left(room)
+    await friend.send(room, "alone")
+    await friend.told_everything(room)
+    assert [said.text for said in await friend.conversation(room)][-1] == "alone"
+    assert "alone" not in [said.text for said in await made.conversation(room)]
+    await friend.add(room, [made.user, third.user])
+    for fellow in (made, third):
+        await fellow.joined(room)
+    await everyone_says_something(room, [friend, made, third], "all are back")
+    for fellow in fellows:
+        assert await fellow.faults() == []
+
+
 async def test_whatever_mixed_clients_do_everyone_agrees(fellows: list[Fellow]) -> None:
     community = Community(fellows, SEED)
     try:

@@ -83,6 +83,11 @@ export function participants(roles: Roles): UserUri[] {
     .sort();
 }
 
+/** Whether somebody has left whose leaves are still to be removed. */
+export function owed(roles: Roles): boolean {
+  return Array.from(roles.values()).includes(Role.left);
+}
+
 /** Those of `devices` whose user has left. */
 export function leavers(roles: Roles, devices: Iterable<DeviceUri>): DeviceUri[] {
   return Array.from(devices).filter((device) => roles.get(userOf(device)) === Role.left);

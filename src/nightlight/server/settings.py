@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     port: Port = 8440
     s3: S3 | None = None
 
-    room_members_max: Annotated[int, Meta(ge=2, le=100)] = 100
+    room_members_max: Annotated[int, Meta(ge=2, le=500)] = 100
     rooms_max: Annotated[int, Meta(ge=1, le=MAX_CURSORS)] = 5_000
     contacts_max: Positive = 5_000
     key_packages_max: Positive = 200

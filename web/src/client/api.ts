@@ -149,6 +149,8 @@ export interface Api {
    * Throws `RefusedError` `not_allowed` for who may not, or not those.
    */
   remove(room: RoomUri, users: readonly UserUri[], ban?: boolean): Promise<void>;
+  /** This person is not in `room` any more, which waits in the outbox until the others can be told. */
+  leave(room: RoomUri): Promise<void>;
   /** `user` may be added again. Throws `RefusedError` `not_allowed`. */
   unban(room: RoomUri, user: UserUri): Promise<void>;
   /** `user`, a participant, is a member, admin or owner. Throws `RefusedError` `not_allowed`. */

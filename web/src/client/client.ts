@@ -345,6 +345,11 @@ export class Client implements Omit<Api, 'startAnew'> {
     return this.#change(room, { ...FRESH_KEYS, remove: users, give });
   }
 
+  async leave(room: RoomUri): Promise<void> {
+    await this.#open.device.leave(room);
+    this.#open.wake();
+  }
+
   unban(room: RoomUri, user: UserUri): Promise<void> {
     return this.#change(room, { ...FRESH_KEYS, give: [[user, Role.left]] });
   }

@@ -354,7 +354,8 @@ export class Connection {
 
   #doChores(): void {
     this.#choresAtMs = monotonicMs() + CHORES_EVERY_MS;
-    for (const chore of ['contacts', 'devices', 'key_packages', 'everything_else', UPLOADS]) this.chore(chore);
+    for (const chore of ['contacts', 'departures', 'devices', 'key_packages', 'everything_else', UPLOADS])
+      this.chore(chore);
   }
 
   #later(waitMs: number, what: string): void {

@@ -9,7 +9,7 @@ import type { Bytes } from '../codec.ts';
 import type { MimiContent } from '../content.ts';
 import { LocalProtocolError, type ProblemName, RefusedError } from '../errors.ts';
 import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
-import { encodeRoles, Role } from '../roles.ts';
+import { decodeRoles, encodeRoles, owed, Role } from '../roles.ts';
 import type { ClientFrame, ServerFrame } from '../frames.ts';
 import { fromHex, toHex } from '../hex.ts';
 import { type DeviceUri, providerOf, type RoomUri, roomUri, type SubmissionId, userOf, type UserUri } from '../ids.ts';
@@ -20,7 +20,16 @@ import { Groups } from './groups.ts';
 import { HUB, Inbox, type Outcome } from './inbox.ts';
 import { Lock } from './lock.ts';
 import { Outbox } from './outbox.ts';
-import { FRESH_KEYS, type Identity, type Intent, newRoom, type OutboxItem, type RoomRecord } from './records.ts';
+import {
+  follows,
+  FRESH_KEYS,
+  type Identity,
+  type Intent,
+  isOpen,
+  newRoom,
+  type OutboxItem,
+  type RoomRecord,
+} from './records.ts';
 import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
@@ -55,6 +64,8 @@ export interface RoomsOfDevice {
 
 /** A submission that is over, and why if it was refused. */
 export type Finished = readonly [SubmissionKey, ProblemName | null];
+
+const DEPARTURES: Effect = { effect: 'refresh', what: 'departures' };
 
 /** What this device holds. Whoever has it takes `errands`, `events` and `finished` after each call. */
 export class Device {
@@ -177,10 +188,11 @@ export class Device {
     this.events.push(...events);
     const effects: Effect[] = [];
     for (const [room, { record, settled }] of rooms) {
-      const problem = record.standing === 'joined' ? null : 'not_found';
+      const problem = follows(record) ? null : 'not_found';
       this.finished.push(...settled.map((submissionId) => [submissionId, problem] as const));
       if (!this.session.knows(room)) continue;
       effects.push(...this.session.stored(room, record.cursor, record.epoch, settled), ...(await this.#greet(room)));
+      if (isOwing(record)) effects.push(DEPARTURES);
     }
     return effects;
   }
@@ -212,14 +224,17 @@ export class Device {
     const record = this.store.rooms.get(room);
     if (item?.kind === 'commit') {
       if (item.intent.drop.length > 0) this.#unremovable.add(room);
-      if (record !== null) this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
+      const told = record !== null && !this.#outbox.leaves(item);
+      if (told) this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
     } else if (item?.messageId) {
       const { messageId } = item;
       this.events.push({ kind: 'message_state_changed', room, messageId, state: 'failed', reason: problem });
       await this.#tellChanged(messageId);
     }
     this.finished.push([submissionId, problem]);
-    return this.session.dropped(room, [submissionId]);
+    const effects = this.session.dropped(room, [submissionId]);
+    if (item === null || !this.#outbox.leaves(item)) return effects;
+    return [...effects, ...(await this.#became(await this.#inbox.abandon(room)))]; // whatever the hub says
   }
 
   /** The item is on its way; a message is not while a device is in the room that has to be removed first. */
@@ -354,7 +369,8 @@ export class Device {
 
   // --- rooms
 
-  async #openRoom({ room, cursor, epoch }: RoomRecord): Promise<void> {
+  async #openRoom(record: RoomRecord): Promise<void> {
+    const { room, cursor, epoch } = record;
     await this.#run(this.session.openRoom(room, cursor, epoch, this.store.outboxOf(room)));
     await this.#run(await this.#greet(room));
   }
@@ -400,18 +416,53 @@ export class Device {
     return this.alone(async () => {
       const created = this.store.rooms.get(room);
       if (created?.standing !== 'created') return;
-      const record: RoomRecord = { ...created, standing: 'joined' };
+      const standing = this.#outbox.isLeaving(room) ? 'leaving' : 'joined';
+      const record: RoomRecord = { ...created, standing };
       await this.store.transaction(() => {
         this.store.rooms.put(room, record);
       });
-      this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
+      this.events.push({ kind: 'room_changed', room, members: record.members, joined: standing === 'joined' });
       await this.#openRoom(record);
     });
   }
 
   /** The hub will not have the room: this device has left it. */
   roomRefused(room: RoomUri): Promise<void> {
-    return this.alone(async () => this.#run(await this.#became(await this.#inbox.abandon(room))));
+    return this.alone(() => this.#abandon(room));
+  }
+
+  async #abandon(room: RoomUri): Promise<void> {
+    await this.#run(await this.#became(await this.#inbox.abandon(room)));
+  }
+
+  /**
+   * This person is not in `room` any more, and the intent to tell the others so is durable; again: nothing.
+   *
+   * Throws `RefusedError` `not_found`.
+   */
+  leave(room: RoomUri): Promise<void> {
+    return this.alone(async () => {
+      const record = this.store.rooms.get(room);
+      if (record === null) throw new RefusedError('not_found');
+      if (record.standing === 'broken') await this.#abandon(room); // there is no group to say it in
+      if (!isOpen(record)) return;
+      const item = await this.groups.transaction(() => {
+        const leaving = this.#outbox.leave(room);
+        for (const { messageId } of this.store.receiptsOf(room)) this.store.receipts.delete(messageId);
+        if (record.standing === 'joined') this.store.rooms.put(room, { ...record, standing: 'leaving' });
+        return leaving;
+      });
+      this.events.push({ kind: 'room_changed', room, members: record.members, joined: false });
+      await this.#queued(item);
+    });
+  }
+
+  /** The rooms with leaves of somebody who has left. */
+  leftBehind(): RoomUri[] {
+    return this.store.rooms
+      .values()
+      .filter(isOwing)
+      .map(({ room }) => room);
   }
 
   /** What this person's devices, or any member's, have to do in `room` of their own accord. */
@@ -449,4 +500,9 @@ export class Device {
       return item.submissionId;
     });
   }
+}
+
+/** Whether members of the room have to remove somebody who has left. */
+function isOwing({ standing, roles }: RoomRecord): boolean {
+  return standing === 'joined' && owed(decodeRoles(roles));
 }

@@ -55,6 +55,7 @@ export class Housekeeping {
       if (what === 'contacts') await this.refreshContacts();
       else if (what === 'key_packages') await this.topUpKeyPackages();
       else if (what === 'devices') return this.#ownDevices();
+      else if (what === 'departures') return this.#tending.departures();
       else if (what === 'rooms') return this.#tending.rooms();
       else if (what === 'everything_else') await this.#everythingElse();
       return null;

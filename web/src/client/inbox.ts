@@ -17,6 +17,7 @@ import { decodeRoles, encodeRoles, follow, may, participants, Role, type Roles }
 import type { Event, FaultSeen, MessageKey, MessageState } from './events.ts';
 import { type Groups, isClock } from './groups.ts';
 import {
+  follows,
   type Identity,
   type MessageRecord,
   newRoom,
@@ -148,18 +149,17 @@ export class Inbox {
       this.#store.rooms.put(room, record);
     }
     outcome.record = { ...outcome.record, cursor: Math.max(outcome.record.cursor, entry.seq) };
-    const joined = outcome.record.standing === 'joined';
     const here = outcome;
     if (entry.frame === 'removed') await this.#leave(room, here);
     else if (entry.frame === 'deliver' && entry.kind === 'welcome') await this.#welcome(room, here, entry);
-    else if (!joined) return;
+    else if (!follows(here.record)) return;
     else if (entry.frame === 'accepted') await this.#accepted(room, here, entry);
     else if (entry.kind === 'commit') {
       await this.#checked(
         () => this.#commit(room, here, entry),
         (check) => this.#break(room, here, check, entry.sender),
       );
-    } else {
+    } else if (here.record.standing === 'joined') {
       await this.#checked(
         () => this.#message(room, here, entry),
         (check) => {
@@ -344,7 +344,7 @@ export class Inbox {
     if (known?.profile && participants(roles).some((user) => !before.has(user))) {
       this.#store.profiles.put(room, { ...known, owed: true });
     }
-    this.#entered(room, outcome, group, roles);
+    await this.#entered(room, outcome, group, roles);
   }
 
   // --- other people's handshakes
@@ -363,7 +363,7 @@ export class Inbox {
     await this.#checkMembers(received.change.members);
     const roles = this.#rolesAfter(outcome.record, group, received.change);
     group.apply();
-    this.#entered(room, outcome, group, roles);
+    await this.#entered(room, outcome, group, roles);
   }
 
   /** Everyone's role after `change` in `group`, which they allow. Throws as `follow`, and `LookUp`. */
@@ -404,7 +404,7 @@ export class Inbox {
         this.#groups.put(room, group, keyPackage);
         const { unread, acceptedAtMs, lifetimeS } = outcome.record;
         outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs, lifetimeS };
-        this.#entered(room, outcome, group, roles);
+        await this.#entered(room, outcome, group, roles);
         const known = this.#store.profiles.get(room) ?? NO_PROFILE;
         this.#store.profiles.put(room, { ...known, greeter: userOf(entry.sender as DeviceUri), owed: false });
       },
@@ -446,13 +446,18 @@ export class Inbox {
 
   // --- consequences
 
-  #entered(room: RoomUri, outcome: RoomOutcome, group: Group, newRoles: Roles): void {
+  async #entered(room: RoomUri, outcome: RoomOutcome, group: Group, newRoles: Roles): Promise<void> {
     const members = participants(newRoles);
     const roles = encodeRoles(newRoles);
     const before = outcome.record;
-    outcome.record = { ...before, epoch: group.epoch, members, roles, standing: 'joined' };
+    const standing = before.standing === 'leaving' ? 'leaving' : 'joined';
+    outcome.record = { ...before, epoch: group.epoch, members, roles, standing };
+    if (newRoles.get(this.#identity.user) === Role.left) {
+      await this.#leave(room, outcome);
+      return;
+    }
     const same = equal(roles, before.roles) && members.join() === before.members.join();
-    if (before.standing !== 'joined' || !same) {
+    if (standing === 'joined' && (before.standing !== 'joined' || !same)) {
       this.#outcome.events.push({ kind: 'room_changed', room, members, joined: true });
     }
   }

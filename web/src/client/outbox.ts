@@ -22,6 +22,7 @@ import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '.
 import type { MessageKey } from './events.ts';
 import type { Groups } from './groups.ts';
 import {
+  FRESH_KEYS,
   type Identity,
   type Intent,
   isOpen,
@@ -126,15 +127,39 @@ export class Outbox {
     return item;
   }
 
-  /** Other devices in `room` that their users' newest lists do not name: they go before anything is said. */
+  /** The outbox of `room` ends with this person's leaving. Inside a transaction. Throws as `commit`. */
+  leave(room: RoomUri): OutgoingCommit {
+    return this.commit(room, { ...FRESH_KEYS, give: [[this.#identity.user, Role.left]] });
+  }
+
+  /** Whether `item` is this person's leaving. */
+  leaves(item: OutboxItem): boolean {
+    const { user } = this.#identity;
+    return item.kind === 'commit' && item.intent.give.some(([who, role]) => who === user && role === Role.left);
+  }
+
+  /** Whether this person's leaving waits in the outbox. */
+  isLeaving(room: RoomUri): boolean {
+    return this.#store.outboxOf(room).some((item) => this.leaves(item));
+  }
+
+  /**
+   * Devices in `room` that go before anything is said.
+   *
+   * Those of who has left, and others than this one that their users' newest lists do not name.
+   */
   async owed(room: RoomUri): Promise<readonly DeviceUri[]> {
     const { epoch, members } = await this.#groups.get(room);
     const { generation } = this.#trust;
     let known = this.#owed.get(room);
     if (known?.epoch !== epoch || known.generation !== generation) {
       const leaves = await Promise.all(members.map((leaf) => this.#trust.checkLeaf(leaf)));
-      const gone = leaves.filter((leaf) => !leaf.listed && leaf.device !== this.#identity.device);
-      known = { epoch, generation, devices: gone.map((leaf) => leaf.device) };
+      const roles = decodeRoles(this.#store.rooms.get(room)?.roles ?? new Uint8Array());
+      const devices = leaves.map(({ device }) => device);
+      const left = new Set(leavers(roles, devices));
+      const unlisted = leaves.filter(({ device, listed }) => !listed && device !== this.#identity.device);
+      const gone = new Set([...left, ...unlisted.map(({ device }) => device)]);
+      known = { epoch, generation, devices: devices.filter((device) => gone.has(device)) };
       this.#owed.set(room, known);
     }
     return known.devices;
@@ -146,13 +171,14 @@ export class Outbox {
     return members.some((leaf) => decodeLeafCredential(leaf.credential).device === which);
   }
 
-  /** How many leaves on newest lists come before this device's in `room`; of `ofUser` alone if named. */
+  /** How many leaves of who can commit come before this device's in `room`; of `ofUser` alone if named. */
   async rank(room: RoomUri, ofUser?: UserUri): Promise<number> {
     let rank = 0;
+    const gone = await this.owed(room);
     for (const leaf of (await this.#groups.get(room)).members) {
-      const { device, listed, user } = await this.#trust.checkLeaf(leaf);
+      const { device, user } = await this.#trust.checkLeaf(leaf);
       if (device === this.#identity.device) break;
-      if (listed && (ofUser === undefined || ofUser === user)) rank += 1;
+      if (!gone.includes(device) && (ofUser === undefined || ofUser === user)) rank += 1;
     }
     return rank;
   }
@@ -236,7 +262,8 @@ export class Outbox {
     if (record === null) throw new LocalProtocolError('a commit in a room that is not there');
     const roles = decodeRoles(record.roles);
     const owed = leavers(roles, present.keys());
-    const revoked = new Set([...intent.drop.filter((device) => present.has(device)), ...(await this.owed(item.room))]);
+    const gone = [...intent.drop.filter((device) => present.has(device)), ...(await this.owed(item.room))];
+    const revoked = new Set(gone.filter((device) => !owed.includes(device)));
     const add = new Map<DeviceUri, Bytes>();
     for (const keyPackage of intent.add) {
       const device = deviceOf(keyPackage);
@@ -244,7 +271,7 @@ export class Outbox {
     }
     const wanted = Array.from(present.keys()).filter((device) => intent.remove.includes(userOf(device)));
     const given = new Map(intent.give.filter(([user, role]) => (roles.get(user) ?? Role.left) !== role));
-    const dropped = intent.drop.length > 0 ? revoked.size : 0;
+    const dropped = intent.drop.length > 0 ? gone.length : 0;
     const something = add.size + wanted.length + given.size + dropped > 0;
     const asked = intent.add.length + intent.remove.length + intent.give.length + intent.drop.length;
     if (!something && asked > 0) return null;

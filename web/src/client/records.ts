@@ -17,10 +17,11 @@ export const ROOM_NAME_BYTES = 16;
 /**
  * How this device stands to a room.
  *
- * `created`: the group is made here; the hub may not know the room yet. `broken`: its group can't go on here; somebody
+ * `created`: the group is made here; the hub may not know the room yet. `leaving`: this person has left, and the others
+ * are still to be told: the outbox ends with the commit that does it. `broken`: its group can't go on here; somebody
  * has to add this device again.
  */
-export type Standing = 'created' | 'joined' | 'left' | 'broken';
+export type Standing = 'created' | 'joined' | 'leaving' | 'left' | 'broken';
 
 /** One device of one person. Keys are Ed25519 public keys. `registered`: the server has the account. */
 export interface Identity {
@@ -71,6 +72,11 @@ export function newRoom(room: RoomUri, standing: Standing, cursor: number, frank
 /** Whether this device can write there. */
 export function isOpen({ standing }: RoomRecord): boolean {
   return standing === 'created' || standing === 'joined';
+}
+
+/** Whether this device takes in what the room's log says. */
+export function follows({ standing }: RoomRecord): boolean {
+  return standing === 'joined' || standing === 'leaving';
 }
 
 /** A message as it is stored: also an edit, a deletion, a reaction, and what cannot be shown. */

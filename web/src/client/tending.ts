@@ -1,4 +1,4 @@
-/** What a person's devices see to by themselves: that each is in every room of the person, and no removed one is. */
+/** What a person's devices see to by themselves: each is in every room of the person, and who is gone in none. */
 
 import type { Bytes } from '../codec.ts';
 import type { DeviceList } from '../credential.ts';
@@ -19,6 +19,7 @@ interface Directory {
   claim(users: readonly UserUri[], devices: readonly DeviceUri[]): Promise<Bytes[]>;
 }
 
+/** The chores return in how many ms they are due again, or null. */
 export class Tending {
   readonly #device: Device;
   readonly #hub: Hub;
@@ -31,13 +32,22 @@ export class Tending {
     this.#directory = directory;
   }
 
-  /** Where it is this device's turn, removed devices go and this person's new ones come. In how many ms it is due again, or null. */
+  /** Where it is this device's turn, removed devices go and this person's new ones come. */
   async rooms(): Promise<number | null> {
     const rooms = await this.#hub.rooms();
     const revoked = rooms.flatMap(({ members }) => members.filter((member) => member.revoked));
     for (const user of new Set(revoked.map(({ device }) => userOf(device)))) await this.#directory.learnDevices(user);
+    return this.#tend(rooms.map(({ room }) => room));
+  }
+
+  /** Where somebody has left, and it is this device's turn, their leaves go. The server is not asked. */
+  async departures(): Promise<number | null> {
+    return this.#tend(this.#device.leftBehind());
+  }
+
+  async #tend(rooms: readonly RoomUri[]): Promise<number | null> {
     const dueMs: number[] = [];
-    for (const { room } of rooms) {
+    for (const room of rooms) {
       const duty = await this.#device.duty(room);
       if (duty === null) {
         this.#noticedMs.delete(room);
