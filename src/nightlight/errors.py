@@ -21,6 +21,9 @@ class ProblemName(StrEnum):
     CONFLICT = "conflict"
     WRONG_EPOCH = "wrong_epoch"
     STALE_DEVICE_LIST = "stale_device_list"
+    TOO_SOON = "too_soon"
+    DEVICE_REMOVED = "device_removed"
+    NEW_PERSON = "new_person"
     REMOVAL_OWED = "removal_owed"
     INVALID_COMMIT = "invalid_commit"
     INVALID_KEY_PACKAGE = "invalid_key_package"
@@ -49,11 +52,14 @@ PROBLEMS: dict[ProblemName, Problem] = {
     ProblemName.UNAUTHENTICATED: Problem(401, "Sign in first."),
     ProblemName.NOT_ALLOWED: Problem(403, "That is not allowed."),
     ProblemName.NOT_FOUND: Problem(404, "There is nothing here for you."),
+    ProblemName.DEVICE_REMOVED: Problem(403, "This device was removed by another of your devices."),
     ProblemName.METHOD_NOT_ALLOWED: Problem(405, "That method is not offered here."),
     ProblemName.HANDLE_TAKEN: Problem(409, "That handle is taken."),
     ProblemName.CONFLICT: Problem(409, "The state has changed; read it and try again."),
     ProblemName.WRONG_EPOCH: Problem(409, "The room has moved to another epoch."),
     ProblemName.STALE_DEVICE_LIST: Problem(409, "A newer device list is known."),
+    ProblemName.TOO_SOON: Problem(409, "The wait is not over yet."),
+    ProblemName.NEW_PERSON: Problem(409, "Somebody there has another account key than before; accept them anew first."),
     ProblemName.REMOVAL_OWED: Problem(409, "A device has to be removed from the room first."),
     ProblemName.NO_KEY_PACKAGE: Problem(409, "That person cannot be added now."),
     ProblemName.TOO_LARGE: Problem(413, "That is larger than this server takes."),

@@ -180,7 +180,7 @@ async def test_while_a_removed_device_is_in_a_room_nothing_is_said_there(hub: Hu
 
         while not isinstance(frame := await removed.receive(), Goodbye):
             assert not isinstance(frame, Accepted)
-        assert frame.reason == "revoked"
+        assert frame.reason == "removed"
         assert problem(await tablet.raw("GET", "/v1/rooms")) == "unauthenticated"
         assert await theirs.expect(Wake) == Wake("rooms")
         seen = await tomas.call("GET", "/v1/room", Room, room=room)

@@ -37,6 +37,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "device_list": LIST,
         "link": {"device": PHONE, "session_key": B32, "mailbox": B32, "package": LIST},
     },
+    ("POST", "/v1/recovery"): {
+        "user": MIRA,
+        "device": PHONE,
+        "signature_key": B32,
+        "session_key": B32,
+        "account_key": B32,
+        "signature": B64,
+    },
+    ("POST", "/v1/recovery/end"): {"device": PHONE, "device_list": LIST, "succession": LIST},
     ("POST", "/v1/key-packages"): {"key_packages": [LIST]},
     ("POST", "/v1/key-packages/claim"): {"user": MIRA},
     ("POST", "/v1/contacts/{action:str}"): {"user": MIRA},
@@ -49,6 +58,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/v1/device-list"): "user",
     ("GET", "/v1/link"): "mailbox",
+    ("GET", "/v1/recovery"): "device",
     ("GET", "/v1/room"): "room",
 }
 """The parameter of each endpoint that takes one."""
@@ -65,6 +75,8 @@ WITHOUT_INPUT = {
     ("GET", "/v1/contacts"),
     ("GET", "/v1/directory"),
     ("GET", "/v1/key-packages"),
+    ("GET", "/v1/recoveries"),
+    ("DELETE", "/v1/recoveries"),
     ("GET", "/v1/rooms"),
     ("GET", "/health"),
     ("GET", "/ready"),
@@ -341,6 +353,8 @@ PUBLIC = {
     "/v1/accounts",
     "/v1/challenges",
     "/v1/link",
+    "/v1/recovery",
+    "/v1/recovery/end",
     "/v1/sessions",
     "/v1/directory",
     "/health",

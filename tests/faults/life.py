@@ -6,14 +6,17 @@ it has left the connection and wants others to commit; goes on when it reads a l
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from nightlight.client.identity import open_or_create
 from nightlight.client.new_device import NewDevice
+from nightlight.client.recovering import Recovering
 from nightlight.client.sdk import Client
 from nightlight.client.store import StoreError
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport
+from nightlight.errors import RefusedError
 from nightlight.protocol.ids import RoomUri, device_uri
 from nightlight.protocol.messages import ContactState
 from tests.support.people import (
@@ -79,6 +82,32 @@ async def link(client: Client, folder: Path, url: str) -> None:
     await tablet.close()
 
 
+async def replace_key(client: Client, folder: Path, url: str) -> None:
+    """Mira's laptop came, held her account key, and went with it."""
+    listed = client._connection.device.trust.device_list(MIRA)
+    if listed is not None and listed.former_keys:
+        return
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES)
+    new = NewDevice(
+        open_or_create(folder / "laptop.store", STORE_KEY, surroundings), NetworkTransport(url), surroundings, url, MIRA
+    )
+    with suppress(RefusedError):  # it has come and gone
+        await insist(lambda: client.accept_device(new.code, may_sign=True))
+    await insist(lambda: client.remove_device(device_uri(MIRA, new.code.name)))
+    await new.close()
+
+
+async def recover(client: Client, folder: Path, url: str) -> None:
+    """A fresh device waited for Mira's recovery, and she has ended that."""
+    words = await insist(client.recovery.make_key)
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES)
+    store = open_or_create(folder / "fresh.store", STORE_KEY, surroundings)
+    fresh = Recovering(store, NetworkTransport(url), surroundings, url, MIRA)
+    await insist(lambda: fresh.begin(words))
+    await insist(client.recovery.cancel)
+    await fresh.close()
+
+
 async def share(client: Client, room: RoomUri, folder: Path) -> None:
     """Mira's file is on its way, or there."""
     if not client.uploads(room) and not any(message.attachments for message in conversation(client, room)):
@@ -97,6 +126,8 @@ async def live(folder: Path, url: str) -> None:
     await client.update(room)
     await until(lambda: len(client.rooms()) == 2, "Mira is in Tomas's room too")
     await link(client, folder, url)
+    await replace_key(client, folder, url)
+    await recover(client, folder, url)
     await client.close()
 
     sys.stdout.write(f"away {room}\n")

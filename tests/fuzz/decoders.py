@@ -24,6 +24,7 @@ from nightlight.protocol.franking import Frank, FrankingAgent
 from nightlight.protocol.ids import DeviceUri, HubUri, MessageId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.linking import LinkCode, LinkPackage
 from nightlight.protocol.part import SinglePart
+from nightlight.protocol.succession import Succession
 from tests.support.keys import key_from
 from tests.vectors.generate_linking import CODE, PACKAGE
 from tests.vectors.reading import read
@@ -146,4 +147,10 @@ DECODERS = [
     Decoder("messages.read_server_frame", messages.read_server_frame, [*map(messages.encode_frame, SERVER_FRAMES)]),
     Decoder("profile.read_profile", lambda data: profile.read_profile(content.decode(data).body), PROFILES),
     Decoder("roles.decode_roles", roles.decode_roles, ROLES, roles.encode_roles, empty=True),
+    Decoder(
+        "succession.Succession.decode",
+        Succession.decode,
+        [bytes.fromhex(one) for row in read("succession")["rows"] for one in row["successions"]],
+        lambda succession: succession.encode(),
+    ),
 ]

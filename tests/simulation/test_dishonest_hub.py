@@ -343,7 +343,7 @@ def test_a_device_list_that_is_not_known_is_asked_for(friends: Friends) -> None:
 def test_another_account_key_is_a_new_person_and_is_refused(friends: Friends) -> None:
     async def story(world: World) -> None:
         mira = world.client("mira")
-        stranger = await _somebody_else(world)
+        stranger = await somebody_else(world)
 
         def change(answer: Any) -> Any:
             if isinstance(answer, ClaimedKeyPackages):
@@ -360,7 +360,7 @@ def test_another_account_key_is_a_new_person_and_is_refused(friends: Friends) ->
     friends.run(story)
 
 
-async def _somebody_else(world: World) -> UserDevices:
+async def somebody_else(world: World) -> UserDevices:
     """A device list for Tomas under another account key."""
     path = world.folder / "stranger.store"
     store = new_store(path, bytes(32), "http://server", URIS["tomas"], world.surroundings(world.people["mira"]))
@@ -371,7 +371,7 @@ async def _somebody_else(world: World) -> UserDevices:
     return UserDevices(URIS["tomas"], asked.account_key, asked.device_list)
 
 
-def test_nl_531_the_device_list_of_somebody_else_is_refused(friends: Friends) -> None:
+def test_nl_531_the_device_list_ofsomebody_else_is_refused(friends: Friends) -> None:
     async def story(world: World) -> None:
         mira = world.client("mira")
         theirs = await mira._hub.device_list(URIS["juno"])

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from nightlight.client import faults as client_faults
-from nightlight.client.events import Event, FaultSeen, Message, MessageShown
+from nightlight.client.events import Event, FaultSeen, Message, MessageShown, Notice
 from nightlight.client.identity import new_store, open_or_create
 from nightlight.client.new_device import NewDevice
+from nightlight.client.recovering import Recovering
 from nightlight.client.sdk import Client
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
@@ -58,6 +59,7 @@ class Person:
     client: Client | None = None
     shown: list[list[Message]] = field(default_factory=list)
     faults: list[FaultSeen] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     told: asyncio.Task[None] | None = None
 
 
@@ -163,6 +165,32 @@ class World:
         await client.wait_online()
         return client
 
+    async def begin_recovery(self, name: str, user: UserUri, words: str) -> Recovering:
+        """A fresh device called ``name`` has asked to become the one device of ``user``, by their ``words``."""
+        fresh = self.open_recovery(name, user)
+        await fresh.begin(words)
+        return fresh
+
+    def open_recovery(self, name: str, user: UserUri) -> Recovering:
+        """The fresh device called ``name`` is what is on its disk."""
+        person = self.people.setdefault(name, Person(name, Link(lambda: self.server)))
+        surroundings = self.surroundings(person)
+        store = open_or_create(self._path(name), STORE_KEY, surroundings)
+        return Recovering(store, MemoryTransport(person.link), surroundings, ORIGIN, user)
+
+    async def finish_recovery(self, name: str, fresh: Recovering) -> Client:
+        """The device that has waited is its person's, and online."""
+        client = self._live(self.people[name], await Client.recover(fresh))
+        await client.connect()
+        await client.wait_online()
+        return client
+
+    def pass_time(self, ms: int) -> None:
+        """So much later, by every clock."""
+        self.server_offset_ms += ms
+        for person in self.people.values():
+            person.clock_offset_ms += ms
+
     async def until_everywhere(self, name: str, which: DeviceUri) -> None:
         """``which``, another device of ``name``, is in every room that ``name`` is in."""
 
@@ -202,6 +230,8 @@ class World:
             person.shown[-1].append(event.message)
         elif isinstance(event, FaultSeen):
             person.faults.append(event)
+        elif isinstance(event, Notice):
+            person.notices.append(event)
 
     def client(self, name: str) -> Client:
         """The running client of ``name``."""

@@ -12,9 +12,11 @@ from tests.vectors import (
     generate_linking,
     generate_profile,
     generate_received,
+    generate_recovery_words,
     generate_refused_identity,
     generate_roles,
     generate_safety_number,
+    generate_succession,
 )
 from tests.vectors.reading import HERE
 from tests.vectors.writing import text
@@ -34,9 +36,11 @@ from tests.vectors.writing import text
         ("linking", generate_linking.vector()),
         ("profile", generate_profile.vector()),
         ("received", generate_received.vector()),
+        ("recovery-words", generate_recovery_words.vector()),
         ("refused-identity", generate_refused_identity.vector()),
         ("roles", generate_roles.vector()),
         ("safety-number", generate_safety_number.vector()),
+        ("succession", generate_succession.vector()),
     ],
 )
 def test_a_generator_writes_the_file_that_is_kept(name: str, vector: dict[str, object]) -> None:

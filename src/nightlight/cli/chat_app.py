@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -15,6 +16,7 @@ from nightlight.cli.chat_commands import HELP, carry_out
 from nightlight.cli.conversation import others
 from nightlight.cli.faults import INTERRUPTED, explain
 from nightlight.cli.message_line import Find, message_row
+from nightlight.cli.notices import worded
 from nightlight.cli.people import written
 from nightlight.cli.plain import neutralise
 from nightlight.client.sdk import (
@@ -29,9 +31,10 @@ from nightlight.client.sdk import (
     MessageShown,
     MessageState,
     MessageStateChanged,
+    Notice,
     RoomChanged,
 )
-from nightlight.errors import NightlightError
+from nightlight.errors import NightlightError, ProblemName, RefusedError
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri
 
 PAGE = 50
@@ -123,6 +126,7 @@ class ChatApp(App[None]):
         await self._draw()
         self.query_one(History).anchor()
         await self._mark_read()
+        self._notice("\n".join(worded(notice, self._client) for notice in self._client.people.notices(unseen=True)))
 
     async def _follow(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
@@ -130,8 +134,9 @@ class ChatApp(App[None]):
 
     async def _wait_online(self) -> None:
         """The connection may have been up before we listened."""
-        await self._client.wait_online()
-        self._show_connection(ConnectionState.ONLINE)
+        with suppress(RefusedError):  # told by the event: this device was removed
+            await self._client.wait_online()
+            self._show_connection(ConnectionState.ONLINE)
 
     async def _take(self, event: Event) -> None:
         match event:
@@ -147,8 +152,16 @@ class ChatApp(App[None]):
                 await self._draw()
                 if event.state is MessageState.FAILED:
                     self._notice(f"not sent: {event.reason}")
+            case _:
+                self._take_other(event)
+
+    def _take_other(self, event: Event) -> None:
+        """What is about people, keys and the connection."""
+        match event:
             case ConnectionChanged():
-                self._show_connection(event.state)
+                self._show_connection(event.state, event.reason)
+            case Notice():
+                self._notice(worded(event, self._client))
             case RoomChanged(room=self._room):
                 self._show_people(event.members)
                 if not event.joined:
@@ -214,8 +227,10 @@ class ChatApp(App[None]):
         name = f"{neutralise(profile.name)}: " if profile is not None and profile.name else ""
         self.query_one("#people", Static).update(name + others(self._client, members))
 
-    def _show_connection(self, state: ConnectionState) -> None:
+    def _show_connection(self, state: ConnectionState, reason: str | None = None) -> None:
         self.query_one("#connection", Static).update(_CONNECTION_WORDS[state])
+        if reason == ProblemName.DEVICE_REMOVED:
+            self._notice("this device was removed by another of yours; nothing new comes here")
 
     def _notice(self, line: str) -> None:
         self.query_one("#notice", Static).update(line)

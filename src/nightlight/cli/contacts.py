@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, Person, examples
+from nightlight.cli.conversation import go_online
 from nightlight.cli.output import clock_time, print_json, print_line, print_table
 from nightlight.cli.people import read_contact_code, read_person, written
 from nightlight.cli.profile import DEFAULT_WHO, Who
@@ -15,6 +16,7 @@ from nightlight.client.sdk import Client
 from nightlight.protocol.contact_code import is_contact_code
 from nightlight.protocol.ids import TimestampMs, UserUri, parse_user_uri
 from nightlight.protocol.messages import ContactState
+from nightlight.protocol.safety_number import grouped
 
 app = App(
     name="contacts",
@@ -22,6 +24,7 @@ app = App(
         "nightlight contacts request bob@gallery.example",
         "nightlight contacts code --as bob@gallery.example",
         "nightlight contacts list",
+        "nightlight contacts accept-anew bob@gallery.example",
         "nightlight contacts accept alice@courier.example --as bob@gallery.example",
     ),
 )
@@ -79,6 +82,20 @@ async def code(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
 async def accept(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Accept a person who asks you; both of you can write then."""
     await _act(Client.accept_contact, person, who, "You and {} can write to each other.", json=json)
+
+
+@app.command
+async def accept_anew(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+    """Believe a person whose account key nobody vouches for: it may be somebody else. Compare the safety number."""
+    user = read_person(person)
+    async with who.device() as client:
+        await go_online(client)
+        client.people.accept_anew(user)
+        number = await client.safety_number(user)
+    if json:
+        print_json({"user": user, "safety_number": number})
+    else:
+        print_line(f"{written(user)} is believed now. Compare this with them:\n\n{grouped(number)}")
 
 
 @app.command

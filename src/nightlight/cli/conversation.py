@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from nightlight.cli.faults import InputError
+from nightlight.cli.notices import tell_unseen
+from nightlight.cli.output import say
 from nightlight.cli.people import read_person, written
 from nightlight.cli.plain import neutralise
 from nightlight.client.sdk import Client, ConnectionChanged, ConnectionState, RoomSummary
+from nightlight.errors import NightlightError, ProblemName
 from nightlight.protocol.ids import RoomUri, UserUri
 
 ONLINE_SECONDS = 10
 SETTLE_SECONDS = 5
+_REMOVED = "This device was removed by another of your devices: it keeps what it has, and gets nothing new."
 _DECIDED = frozenset({ConnectionState.ONLINE, ConnectionState.WAITING, ConnectionState.OFFLINE})
 
 
@@ -23,9 +28,19 @@ async def go_online(client: Client) -> bool:
         async with asyncio.timeout(ONLINE_SECONDS):
             async for event in events:
                 if isinstance(event, ConnectionChanged) and event.state in _DECIDED:
-                    return event.state is ConnectionState.ONLINE
+                    if event.reason == ProblemName.DEVICE_REMOVED:
+                        say(_REMOVED)
+                    if event.state is ConnectionState.ONLINE:
+                        with suppress(
+                            NightlightError
+                        ):  # recorded where it was found; asked again with the next command
+                            await client.people.refresh()
+                        return True
+                    return False
     except TimeoutError:
         pass
+    finally:
+        tell_unseen(client)
     return False
 
 

@@ -14,13 +14,14 @@ from cyclopts import App, Parameter
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.conversation import go_online
 from nightlight.cli.faults import InputError
-from nightlight.cli.output import print_json, print_line, print_table, say
+from nightlight.cli.output import clock_time, print_json, print_line, print_table, say
 from nightlight.cli.people import read_person, written
 from nightlight.cli.profile import DEFAULT_HOME, DEFAULT_WHO, Home, Who, keep_profile, new_device
+from nightlight.cli.recovery import NOT_WORDS, ask_words
 from nightlight.cli.register import DEFAULT_SERVER, KeyFile, Server
 from nightlight.client.sdk import Client
-from nightlight.errors import RemoteProtocolError, UnavailableError, VerificationError
-from nightlight.protocol.ids import DeviceUri
+from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
+from nightlight.protocol.ids import DeviceUri, TimestampMs
 from nightlight.protocol.linking import LinkCode
 
 EVERYWHERE_SECONDS = 60
@@ -47,6 +48,9 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     async with who.device() as client:
         if not await go_online(client):
             say("Offline: this is what this device knows.")
+            waiting = []
+        else:
+            waiting = await client.recovery.waiting()
         devices = client.devices()
     if json:
         print_json(devices)
@@ -58,6 +62,14 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
             "may link and remove others" if entry.may_sign else "",
         )
         for entry in devices
+    ]
+    rows += [
+        (
+            _name(DeviceUri(recovery.device)),
+            "waits",
+            f"your only device at {clock_time(TimestampMs(recovery.ready_at_ms))}",
+        )
+        for recovery in waiting
     ]
     print_table(("device", "", ""), rows)
 
@@ -149,16 +161,36 @@ async def remove(
     json: Json = False,
     who: Who = DEFAULT_WHO,
 ) -> None:
-    """Remove a device of yours: it is signed out, and reads nothing that is sent from then on."""
+    """Remove a device of yours: it is signed out, and reads nothing that is sent from then on.
+
+    If it may link and remove others, your account key is replaced, and you are asked for your recovery key if you have
+    one: your safety numbers change, and of your devices, this one alone may link and remove others then.
+    """
     async with who.device() as client:
         await _online_or_refuse(client)
         which = _find(client, device)
-        await client.remove_device(which)
+        if client.recovery.has_key and any(entry.device == which and entry.may_sign for entry in client.devices()):
+            await _remove_with_words(client, which)
+        else:
+            await client.remove_device(which)
         await _until(lambda: client.rooms_of(which)[0] == 0)
     if json:
         print_json({"device": which})
     else:
         print_line(f"{_name(which)} is not a device of yours any more.")
+
+
+async def _remove_with_words(client: Client, which: DeviceUri) -> None:
+    try:
+        await client.recovery.remove_device(which, ask_words())
+    except VerificationError as error:
+        if error.check == "NL-134":
+            raise InputError(NOT_WORDS) from error
+        raise
+    except RefusedError as error:
+        if error.problem is ProblemName.NOT_ALLOWED:
+            raise InputError("these are not your words, or this device may not remove others") from error
+        raise
 
 
 def _compare(code: LinkCode, number: str | None) -> None:

@@ -26,7 +26,9 @@ app = App(
 _COMMANDS = {
     "register": "Make a new account, with this machine as its first device.",
     "devices": "Your devices: list, link, accept, remove.",
-    "contacts": "Whom you may write to: list, request, accept, decline, cancel, block, unblock.",
+    "recovery": "Your recovery key: make, status, cancel; use it when every device is lost.",
+    "notices": "What you have to be told about keys and devices.",
+    "contacts": "Whom you may write to: list, request, accept, accept-anew, decline, cancel, block, unblock.",
     "rooms": "Your conversations: list, create, add, remove, expire.",
     "send": "Send a message.",
     "read": "Show the messages of a conversation.",

@@ -21,7 +21,7 @@ from cyclopts import Parameter
 
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person, written
-from nightlight.client.sdk import Client, NewDevice
+from nightlight.client.sdk import Client, NewDevice, Recovering
 from nightlight.errors import RefusedError
 from nightlight.protocol.ids import UserUri
 
@@ -101,8 +101,14 @@ def new_device(home: Path, user: UserUri, server_url: str, key_file: Path | None
     return NewDevice.at(server_url, user, folder / "store.db", store_key=_new_key(folder, key_file))
 
 
+def recovering_device(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> Recovering:
+    """A device of ``user`` that is to be recovered, with its store in ``home``; ``keep_profile`` once it is."""
+    folder = _new_folder(home, user)
+    return Recovering.at(server_url, user, folder / "store.db", store_key=_new_key(folder, key_file))
+
+
 def keep_profile(home: Path, user: UserUri, key_file: Path | None) -> None:
-    """The device that was linked is a profile of this machine."""
+    """The device that was linked or recovered is a profile of this machine."""
     _write(_folder_of(home, user), key_file)
 
 

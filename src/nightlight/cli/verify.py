@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.conversation import go_online
@@ -16,19 +18,29 @@ from nightlight.protocol.safety_number import grouped
 
 app = App(
     name="verify",
-    help_epilogue=examples("nightlight verify bob@gallery.example", "nightlight verify message 01f3a9c2"),
+    help_epilogue=examples(
+        "nightlight verify bob@gallery.example",
+        "nightlight verify bob@gallery.example --same",
+        "nightlight verify message 01f3a9c2",
+    ),
 )
+Same = Annotated[bool, Parameter(negative="", help="You have compared it, and it is the same: remember that.")]
 
 
 @app.default
-async def person(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+async def person(person: Person, /, *, same: Same = False, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     """Show the safety number: if both of you see the same, nobody sits between you."""
     user = read_person(person)
     async with who.device() as client:
         await go_online(client)
         number = await client.safety_number(user)
+        if same:
+            client.people.compare(user)
+        compared = client.people.is_compared(user)
     if json:
-        print_json({"user": user, "safety_number": number})
+        print_json({"user": user, "safety_number": number, "compared": compared})
+    elif compared:
+        print_line(f"You have compared this with {written(user)}, and it was the same:\n\n{grouped(number)}")
     else:
         print_line(f"Compare this with {written(user)}, aloud or side by side:\n\n{grouped(number)}")
 

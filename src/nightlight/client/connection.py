@@ -224,7 +224,10 @@ class Connection:
             self._stream = await self._hub.open_stream(cursors)
         except RefusedError as error:
             self._hub.forget_token()
-            await self._lose(error.problem.value)
+            if error.problem is ProblemName.DEVICE_REMOVED:
+                self._end_for_good(error)
+            else:
+                await self._lose(error.problem.value)
         except RemoteProtocolError as error:
             self.device.record_fault(None, error.check, HUB)
             await self._lose("the server does not answer as it should")
@@ -275,6 +278,13 @@ class Connection:
         self.device.errands = [errand for errand in self.device.errands if isinstance(errand, Refresh)]
         self.device.run(self.device.session.lost(self._surroundings.monotonic_ms(), reason, random))
 
+    def _end_for_good(self, error: RefusedError) -> None:
+        """This device is its person's no longer: it stays offline, and keeps what it has."""
+        self.device.errands = []
+        self.device.run(self.device.session.stop(error.problem.value))
+        self._failure = error
+        self._online.set()
+
     async def _begin_again(self, reason: str) -> None:
         """What is in memory may differ from what is on disk: the device is read anew, and waits a little."""
         self._publish()
@@ -299,7 +309,8 @@ class Connection:
 
     def _publish(self) -> None:
         device = self.device
-        events, device.events = device.events, []
+        news, device.trust.news = device.trust.news, []
+        events, device.events = [*device.events, *news], []
         finished, device.finished = device.finished, []
         for event in events:
             if isinstance(event, ConnectionChanged):
@@ -322,7 +333,7 @@ class Connection:
         if state is ConnectionState.ONLINE:
             self._online.set()
             self._do_chores()
-        else:
+        elif self._failure is None:
             self._online.clear()
 
     def _do_chores(self) -> None:

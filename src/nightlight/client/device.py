@@ -23,9 +23,11 @@ from nightlight.client.events import (
 )
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
+from nightlight.client.identity import account_key
 from nightlight.client.inbox import HUB, Inbox, Outcome, changed_by
 from nightlight.client.outbox import Outbox
-from nightlight.client.records import Intent, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.records import Intent, ItemKind, KeyReplacement, OutboxItem, RoomRecord, Standing
+from nightlight.client.replacing import CREDENTIAL, replaced
 from nightlight.client.session import (
     Build,
     Connect,
@@ -45,9 +47,10 @@ from nightlight.client.session import (
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.trust import NOTHING_ASKED, Asked, LookUp, Trust
-from nightlight.errors import LocalProtocolError, ProblemName, RefusedError
+from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, VerificationError
 from nightlight.mls.group import InvalidError
 from nightlight.protocol.content import MimiContent
+from nightlight.protocol.credential import DeviceList, SignedDeviceList, verify_leaf
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import (
     DeviceUri,
@@ -62,6 +65,7 @@ from nightlight.protocol.ids import (
 )
 from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
 from nightlight.protocol.roles import Role, owed
+from nightlight.protocol.succession import Succession
 
 _ROOM_NAME_BYTES = 16
 DEPARTURES = Refresh("departures")
@@ -78,11 +82,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a room needs: ``owed`` go, this person's ``missing`` devices come. ``rank``: how many do it before us."""
+    """What a room needs: ``owed`` go, this person's ``missing`` devices come. ``rank``: how many do it before us.
+
+    ``moves``: this device's own leaf is under a former account key.
+    """
 
     owed: list[DeviceUri]
     missing: list[DeviceUri]
     rank: int
+    moves: bool = False
 
 
 Errand = Connect | Disconnect | SendFrame | Refresh | Ask
@@ -204,6 +212,8 @@ class Device:
     def _submit(self, room: RoomUri, submission_id: SubmissionId) -> list[Effect]:
         """The item is on its way; a message is not while a device is in the room that has to be removed first."""
         frame = self._frame(submission_id)
+        if isinstance(frame, SubmitMessage) and self._strangers(room):
+            return self._fail(room, submission_id, ProblemName.NEW_PERSON)
         gone = self._outbox.owed(room) if isinstance(frame, SubmitMessage) else []
         if not gone:
             self.errands.append(SendFrame(frame))
@@ -227,12 +237,20 @@ class Device:
     def say(self, message: MimiContent, upload_id: str | None = None) -> MessageId:
         """``message`` is durable in the outbox; what it is about is shown as it leaves it.
 
-        ``upload_id``: the upload that it was.
+        ``upload_id``: the upload that it was. Raises ``RefusedError`` ``new_person``: somebody in the room has to be
+        accepted anew first.
         """
+        if self._strangers(message.room):
+            raise RefusedError(ProblemName.NEW_PERSON)
         message_id, item = self._outbox.say(message, upload_id)
         self.events += changed_by(self._store.timeline, message_id)
         self._queued(item)
         return message_id
+
+    def _strangers(self, room: RoomUri) -> bool:
+        """Whether somebody in ``room`` has an account key that nobody vouches for."""
+        record, strangers = self._store.room(room), self._store.acquaintances.strangers()
+        return record is not None and not set(strangers).isdisjoint(record.members)
 
     def next_end_ms(self) -> TimestampMs | None:
         """When the time of a message is over next, by this device's clock."""
@@ -274,6 +292,45 @@ class Device:
     def _queued(self, item: OutboxItem) -> None:
         if self.session.knows(item.room):
             self.run(self.session.queue(item.room, Outgoing(item.submission_id, item.epoch)))
+
+    # --- this person's account key
+
+    def take_account_key(self, record: KeyReplacement) -> None:
+        """The account key that this device has replaced is the person's, and its own leaves move to it."""
+        known = self.trust.device_list(self.identity.user)
+        succession = Succession.decode(record.change.succession)
+        signed = SignedDeviceList.decode(record.device_list)
+        listed = signed.verify(self.identity.user, succession.account_key, None)
+        if known is not None and known.account_key == succession.former_key:
+            self.trust.pin(replace(listed, former_keys=(*known.former_keys, succession.former_key)))
+        with self.groups.transaction():
+            replaced(self._store)
+            self._store.put_identity(msgspec.structs.replace(self._store.identity(), account_seed=record.account_seed))
+            self._take_credential(record.credential)
+        self.identity = self._store.identity()
+
+    def follow_account_key(self, listed: DeviceList, credential: bytes | None) -> None:
+        """The person's newest account key is that of ``listed``, and this device does not hold it, unless it did.
+
+        ``credential``: of this device's leaves, where another device has replaced the key. Raises
+        ``VerificationError`` NL-148 for one that is not, and as ``verify_leaf``; ``RemoteProtocolError``.
+        """
+        identity = self.identity
+        holds = bool(identity.account_seed) and account_key(identity).public_key == listed.account_key
+        if credential is not None and credential != self._store.get(CREDENTIAL):
+            leaf = verify_leaf(credential, self.groups.member.signature_key, listed)
+            if (leaf.device, leaf.account_key, leaf.listed) != (identity.device, listed.account_key, True):
+                raise VerificationError("NL-148", "a leaf credential for another device, or under another account key")
+            with self.groups.transaction():
+                self._take_credential(credential)
+        if identity.account_seed and not holds:
+            with self._store.transaction():
+                self._store.put_identity(msgspec.structs.replace(self._store.identity(), account_seed=b""))
+            self.identity = self._store.identity()
+
+    def _take_credential(self, credential: bytes) -> None:
+        self.groups.member.set_credential(credential)
+        self._store.put(CREDENTIAL, credential)
 
     # --- rooms
 
@@ -361,12 +418,18 @@ class Device:
         if record is None or record.standing is not Standing.JOINED or listed is None or self._outbox.is_changing(room):
             return None
         gone, missing = self._outbox.owed(room), self._outbox.missing(room, listed)
-        if not gone and not missing:
+        moves = self._outbox.moved_credential(room) is not None
+        if not gone and not missing and not moves:
             return None
         me = self.identity.user
         ours = not gone or any(user_of(device) == me for device in gone)
         rank = self._outbox.rank(room, of_user=me) if ours else 1 + self._outbox.rank(room)
-        return Duty(gone, missing, rank)
+        return Duty(gone, missing, rank, moves)
+
+    def left_without(self, room: RoomUri, gone: Sequence[DeviceUri]) -> list[UserUri]:
+        """The participants of ``room`` who have no device there but those that are ``gone``, and have others."""
+        record, left = self._store.room(room), self._outbox.left_without(room, gone)
+        return [user for user in (() if record is None else record.members) if user in left]
 
     def rooms_of(self, which: DeviceUri) -> tuple[int, int]:
         """In how many of this device's rooms the device ``which`` is, and how many those are."""

@@ -216,6 +216,35 @@ class FaultSeen:
     at_ms: TimestampMs
 
 
+class NoticeKind(StrEnum):
+    """What a notice tells."""
+
+    RECOVERY_WAITS = "recovery_waits"
+    """Somebody with this person's recovery key waits to make another device theirs: they, or a thief."""
+    RECOVERED = "recovered"
+    """The user came back on a new device by their recovery key; the safety number is another."""
+    KEY_REPLACED = "key_replaced"
+    """The user has another account key, for which the one before or their recovery key vouches; so is the number."""
+    RECOVERY_KEY_CHANGED = "recovery_key_changed"
+    """This person's recovery key was made, or made anew: the words from before are worth nothing."""
+    NEW_PERSON = "new_person"
+    """The user has an account key that nobody vouches for: somebody else, until accepted anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What this person has to be told, and sees again until they say that they have.
+
+    ``about``: the device, or the key in hexadecimal. ``until_ms``: when a wait is over.
+    """
+
+    kind: NoticeKind
+    user: UserUri
+    about: str
+    at_ms: TimestampMs
+    until_ms: TimestampMs | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
     """The connection to the hub has another state."""
@@ -233,5 +262,6 @@ Event = (
     | ContactChanged
     | RoomChanged
     | FaultSeen
+    | Notice
     | ConnectionChanged
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from nightlight.client.device import Device
 from nightlight.client.device_links import DeviceLinks
@@ -90,6 +91,11 @@ class Housekeeping:
             for user in sorted(before.keys() | after.keys()):
                 if before.get(user) != after.get(user):
                     device.events.append(ContactChanged(UserUri(user), after.get(user)))
+        for contact in contacts:
+            known = device.trust.device_list(UserUri(contact.user))
+            if known is not None and contact.successions > len(known.former_keys):
+                with suppress(VerificationError, RemoteProtocolError, RefusedError):  # recorded where it was found
+                    await self.learn_devices(device, known.user)
         return contacts
 
     async def learn_devices(self, device: Device, user: UserUri) -> DeviceList:
@@ -102,10 +108,16 @@ class Housekeeping:
 
     def _pin(self, device: Device, user: UserUri, devices: UserDevices) -> DeviceList:
         try:
-            return device.trust.learn(user, devices)
+            listed = device.trust.learn(user, devices)
+            if user == device.identity.user:
+                device.follow_account_key(listed, devices.credential)
         except (RemoteProtocolError, VerificationError) as error:
             self._record_fault(device, error.check, user)
             raise
+        finally:
+            if device.trust.news:
+                self._wake()
+        return listed
 
     def _record_fault(self, device: Device, check: str, culprit: str) -> None:
         device.record_fault(None, check, culprit)

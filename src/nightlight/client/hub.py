@@ -14,6 +14,7 @@ from nightlight.mls.signing import SigningKey
 from nightlight.protocol.credential import SESSION_LABEL, session_content
 from nightlight.protocol.ids import BlobId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import (
+    AccountKeyChange,
     BlobCreation,
     BlobHash,
     BlobUpload,
@@ -30,6 +31,7 @@ from nightlight.protocol.messages import (
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
+    PendingRecovery,
     Registration,
     Room,
     RoomCreation,
@@ -80,6 +82,18 @@ class Hub:
     async def publish_device_list(self, device_list: bytes, link: DeviceLink | None = None) -> UserDevices:
         """``device_list`` is this user's newest, and the device that it links may fetch its package."""
         return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list, link))
+
+    async def publish_account_key(self, device_list: bytes, change: AccountKeyChange) -> UserDevices:
+        """``device_list``, the first under a new account key, is this user's newest."""
+        return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list, change=change))
+
+    async def recoveries(self) -> list[PendingRecovery]:
+        """The recovery of this person that waits."""
+        return await self._call("GET", "/v1/recoveries", list[PendingRecovery])
+
+    async def cancel_recovery(self) -> None:
+        """No recovery of this person waits."""
+        await self._call("DELETE", "/v1/recoveries", object)
 
     async def device_list(self, user: UserUri) -> UserDevices:
         """The newest device list of ``user``, a contact or somebody in a room with us."""

@@ -23,7 +23,7 @@ from nightlight.protocol.messages import Registration
 
 LIST_LIFETIME_MS = MAX_LIFETIME_MS - 2 * 86_400_000
 """Two days short of what is allowed, so that a friend whose clock is a little behind believes the list too."""
-_DEVICE_NAME_BYTES = 8
+DEVICE_NAME_BYTES = 8
 _SEED_BYTES = 32
 
 
@@ -53,7 +53,7 @@ def _create_identity(
 ) -> None:
     account, session = SigningKey.from_seed(random(_SEED_BYTES)), SigningKey.from_seed(random(_SEED_BYTES))
     member = Member.create()
-    device = Device(device_uri(user, random(_DEVICE_NAME_BYTES).hex()), member.signature_key)
+    device = Device(device_uri(user, random(DEVICE_NAME_BYTES).hex()), member.signature_key)
     listed = first_device_list(user, account.public_key, device, TimestampMs(now_ms + LIST_LIFETIME_MS))
     member.set_credential(leaf_credential(listed, device.uri, account.sign_with_label).encode())
     store.write_mls(member.take_writes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -10,15 +11,17 @@ from nightlight.client.events import MessageState
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
 from nightlight.client.records import Identity, Intent, ItemKind, OutboxItem
+from nightlight.client.replacing import CREDENTIAL
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.timeline import Placed
 from nightlight.client.trust import Trust
 from nightlight.errors import LocalProtocolError, ProblemName, RefusedError, VerificationError
-from nightlight.mls.group import read_key_package
+from nightlight.mls.group import Leaf, read_key_package
 from nightlight.protocol import content, conversation
 from nightlight.protocol.content import SALT_BYTES, MimiContent
 from nightlight.protocol.credential import DeviceList, LeafCredential
+from nightlight.protocol.credential import Leaf as CheckedLeaf
 from nightlight.protocol.franking import franking_tag
 from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri, user_of
 from nightlight.protocol.profile import profile_message
@@ -107,19 +110,17 @@ class Outbox:
     def owed(self, room: RoomUri) -> list[DeviceUri]:
         """Devices in ``room`` that go before anything is said.
 
-        Those of who has left, and others than this one that their users' newest lists do not name.
+        Those of who has left, others than this one that their users' newest lists do not name, and those of who is
+        somebody else now, accepted anew.
         """
         group = self._groups.get(room)
         now = (group.epoch, self._trust.generation)
         known = self._owed.get(room)
         if known is None or known[0] != now:
-            leaves = [self._trust.check_leaf(leaf) for leaf in group.members]
-            left = self._leavers(room, [leaf.device for leaf in leaves])
-            gone = [
-                leaf.device
-                for leaf in leaves
-                if leaf.device in left or (not leaf.listed and leaf.device != self._identity.device)
-            ]
+            me = self._identity.device
+            leaves = [(_uri_of(leaf), self._leaf(leaf)) for leaf in group.members]
+            left = self._leavers(room, [uri for uri, _ in leaves])
+            gone = [uri for uri, leaf in leaves if uri in left or (uri != me and (leaf is None or not leaf.listed))]
             known = self._owed[room] = (now, gone)
         return known[1]
 
@@ -127,19 +128,28 @@ class Outbox:
         """This person's devices that are on ``listed``, their newest list, and not in ``room``."""
         return [device.uri for device in listed.devices if not self.has(room, device.uri)]
 
+    def left_without(self, room: RoomUri, gone: Sequence[DeviceUri]) -> set[UserUri]:
+        """Who has no device in ``room`` but those that are ``gone``, by lists that follow the ones we knew."""
+        leaves = [(_uri_of(leaf), self._leaf(leaf)) for leaf in self._groups.get(room).members]
+        staying = {user_of(uri) for uri, _ in leaves if uri not in gone}
+        return {leaf.user for uri, leaf in leaves if uri in gone and leaf is not None} - staying
+
+    def present(self, room: RoomUri) -> list[DeviceUri]:
+        """The devices in ``room``."""
+        return [_uri_of(leaf) for leaf in self._groups.get(room).members]
+
     def has(self, room: RoomUri, which: DeviceUri) -> bool:
         """Whether ``which`` is in ``room``."""
-        members = self._groups.get(room).members
-        return any(LeafCredential.decode(leaf.credential).device == which for leaf in members)
+        return which in self.present(room)
 
     def rank(self, room: RoomUri, *, of_user: UserUri | None = None) -> int:
         """How many leaves of who can commit come before this device's in ``room``; of ``of_user`` alone if named."""
         rank, gone = 0, self.owed(room)
         for leaf in self._groups.get(room).members:
-            checked = self._trust.check_leaf(leaf)
-            if checked.device == self._identity.device:
+            if _uri_of(leaf) == self._identity.device:
                 break
-            rank += checked.device not in gone and of_user in {None, checked.user}
+            checked = self._leaf(leaf)
+            rank += checked is not None and checked.device not in gone and of_user in {None, checked.user}
         return rank
 
     def _leavers(self, room: RoomUri, present: list[DeviceUri]) -> list[DeviceUri]:
@@ -160,6 +170,19 @@ class Outbox:
     def is_leaving(self, room: RoomUri) -> bool:
         """Whether this person's leaving waits in the outbox."""
         return any(self.leaves(item) for item in self._store.outbox(room))
+
+    def _leaf(self, leaf: Leaf) -> CheckedLeaf | None:
+        """The leaf, checked; None where it is under an account key that is no longer believed."""
+        try:
+            return self._trust.check_leaf(leaf)
+        except VerificationError:
+            return None
+
+    def moved_credential(self, room: RoomUri) -> bytes | None:
+        """What this device's leaf in ``room`` has to carry instead of what is under a former account key."""
+        credential, group = self._store.get(CREDENTIAL), self._groups.get(room)
+        own = next(leaf for leaf in group.members if leaf.index == group.own_index)
+        return None if credential is None or own.credential == credential else credential
 
     def is_changing(self, room: RoomUri) -> bool:
         """Whether a commit waits in the outbox."""
@@ -252,6 +275,7 @@ class Outbox:
             add=list(add.values()),
             remove=[present[device] for device in remove],
             roles=encode_roles(give),
+            credential=self.moved_credential(item.room),
             now_s=self._clock() // 1000,
         )
         return replace(item, epoch=group.epoch, payload=staged.commit, welcome=staged.welcome)
@@ -260,6 +284,10 @@ class Outbox:
 def _has(roles: Roles, user: UserUri, role: Role) -> bool:
     """Whether giving ``role`` to ``user`` would change nothing."""
     return roles.get(user, Role.LEFT) is role
+
+
+def _uri_of(leaf: Leaf) -> DeviceUri:
+    return LeafCredential.decode(leaf.credential).device
 
 
 def _device_of(key_package: bytes) -> DeviceUri:

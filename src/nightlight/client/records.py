@@ -10,6 +10,7 @@ from msgspec import Struct
 from nightlight.errors import ProblemName
 from nightlight.protocol.attachment import Seal
 from nightlight.protocol.ids import BlobId, DeviceUri, MessageId, RoomUri, SubmissionId, TimestampMs, UserUri
+from nightlight.protocol.messages import AccountKeyChange, RecoveryEnd
 from nightlight.protocol.part import SinglePart
 from nightlight.protocol.roles import Role, Roles
 
@@ -82,6 +83,38 @@ class LinkingDevice(Struct, frozen=True):
     may_sign: bool
     device_list: bytes
     package: bytes
+
+
+class KeyReplacement(Struct, frozen=True):
+    """A new account key on its way to the hub: durable before the server is told, so that it is told the same again.
+
+    ``account_seed``: Ed25519 private key, 32 bytes; ``removed``: the devices that go with it; ``device_list``: signed;
+    ``change``: what the server is told with it; ``credential``: of this device's own leaves.
+    """
+
+    account_seed: bytes
+    removed: list[DeviceUri]
+    device_list: bytes
+    change: AccountKeyChange
+    credential: bytes
+
+
+class RecoveringDevice(Struct, frozen=True):
+    """A fresh device whose person has their recovery key and no other device. Seeds are of Ed25519 keys, 32 bytes.
+
+    ``signature``: the recovery key's, over what follows the account key ``former_key``; both empty before the hub has
+    told which that is. ``end``: what ends the recovery, once it was built.
+    """
+
+    server_url: str
+    user: UserUri
+    device: DeviceUri
+    account_seed: bytes
+    session_seed: bytes
+    former_key: bytes = b""
+    signature: bytes = b""
+    ready_at_ms: TimestampMs = TimestampMs(0)
+    end: RecoveryEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)

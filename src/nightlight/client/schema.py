@@ -133,4 +133,22 @@ MIGRATIONS: tuple[str, ...] = (
     -- Rooms with newcomers whom this device has let in, and has to tell the profile.
     CREATE TABLE greetings (room TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    """
+    -- What a person has to be told about keys and devices.
+    CREATE TABLE notices (
+        position INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,                 -- events.NoticeKind
+        user TEXT NOT NULL,                 -- whose keys or devices
+        about TEXT NOT NULL,                -- which device, or which key in hexadecimal
+        at_ms INTEGER NOT NULL,
+        until_ms INTEGER,                   -- when a wait is over
+        seen INTEGER NOT NULL DEFAULT 0
+    );
+
+    -- Whose safety number was compared, under which account key of theirs.
+    CREATE TABLE compared (user TEXT PRIMARY KEY, account_key BLOB NOT NULL) WITHOUT ROWID;
+
+    -- Users who have an account key now that does not follow the one we knew.
+    CREATE TABLE strangers (user TEXT PRIMARY KEY, devices BLOB NOT NULL) WITHOUT ROWID;
+    """,
 )

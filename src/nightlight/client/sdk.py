@@ -25,6 +25,8 @@ from nightlight.client.events import (
     MessageShown,
     MessageState,
     MessageStateChanged,
+    Notice,
+    NoticeKind,
     OwnDevice,
     RoomChanged,
     RoomSummary,
@@ -34,7 +36,10 @@ from nightlight.client.hub import Hub
 from nightlight.client.identity import new_store, registration
 from nightlight.client.new_device import NewDevice
 from nightlight.client.outgoing_file import FileError
+from nightlight.client.people import People
 from nightlight.client.records import Evidence, Intent, RoomRecord, Standing
+from nightlight.client.recovering import Recovering
+from nightlight.client.recovery import Recovery
 from nightlight.client.store import Store, StoreError
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport, Transport
@@ -69,8 +74,11 @@ __all__ = [
     "MessageState",
     "MessageStateChanged",
     "NewDevice",
+    "Notice",
+    "NoticeKind",
     "OwnDevice",
     "Reaction",
+    "Recovering",
     "Role",
     "RoomChanged",
     "RoomProfile",
@@ -100,6 +108,11 @@ class Client:
         self._connection = Connection(store, self._hub, surroundings)
         self._housekeeping = self._connection.housekeeping
         self._downloads = Downloads(store, self._hub, self._connection.files)
+        links = self._housekeeping.links
+        self.recovery = Recovery(lambda: self._connection.device, self._hub, links, surroundings)
+        """This person's recovery key."""
+        self.people = People(store, lambda: self._connection.device, self._housekeeping)
+        """Whom this person has made sure of."""
         self._author = Author(identity.user, store, surroundings.random)
         self._making_room = asyncio.Lock()
 
@@ -168,6 +181,14 @@ class Client:
         await client.publish()
         return client
 
+    @staticmethod
+    async def recover(recovering: Recovering) -> Client:
+        """The device whose recovery has waited long enough. Raises as ``Recovering.finish``."""
+        await recovering.finish()
+        client = Client(recovering.store, recovering.transport, recovering.surroundings)
+        await client.publish()
+        return client
+
     def devices(self) -> list[OwnDevice]:
         """This person's devices, as last heard."""
         listed = self._connection.device.trust.device_list(self.user)
@@ -184,7 +205,10 @@ class Client:
         return linked
 
     async def remove_device(self, which: DeviceUri) -> None:
-        """The device is signed out; it leaves each room by itself. Raises as ``DeviceLinks.remove``."""
+        """The device is signed out; it leaves each room by itself. If it held the account key, that is replaced.
+
+        With a recovery key, that is ``recovery.remove_device``. Raises as ``DeviceLinks.remove``.
+        """
         await self._housekeeping.links.remove(self._connection.device, which)
         self._connection.chore("devices")
 

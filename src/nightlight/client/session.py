@@ -267,11 +267,11 @@ class Session:
         """The application wants a connection."""
         return [self._move(Signal.START), self._connect()]
 
-    def stop(self) -> list[Effect]:
-        """The application wants no connection."""
+    def stop(self, reason: str | None = None) -> list[Effect]:
+        """The application wants no connection, or there will never be one again, for ``reason``."""
         self._forget_connection()
         self._retry_at_ms = None
-        return [self._move(Signal.STOP)]
+        return [self._move(Signal.STOP, reason)]
 
     def opened(self, now_ms: int) -> None:
         """The stream is open, and Hello is sent."""

@@ -15,7 +15,9 @@ import apsw
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from nightlight.client.acquaintances import Acquaintances
 from nightlight.client.events import FaultSeen
+from nightlight.client.notices import Notices
 from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing, Upload
 from nightlight.client.schema import MIGRATIONS
 from nightlight.client.timeline import Row, Timeline
@@ -75,6 +77,10 @@ class Store:
         self._sealing: AESGCM | None = None
         self.timeline = Timeline(self._rows, self._write)
         """What was said."""
+        self.notices = Notices(self._rows, self._write)
+        """What the person has to be told."""
+        self.acquaintances = Acquaintances(self._rows, self._write)
+        """What the person has made of others' account keys."""
 
     @staticmethod
     def create(path: Path, key: bytes, random: Callable[[int], bytes]) -> Store:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from nightlight.client.device import Device, Duty
+from nightlight.client.events import NoticeKind
 from nightlight.client.hub import Hub
 from nightlight.client.records import Intent
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.credential import DeviceList
-from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri, user_of
+from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri, user_of
 
 STAGGER_MS = 2_000
 """How much longer the next member waits, so that usually one commit is made and not as many as there are members."""
@@ -26,6 +28,9 @@ class Directory(Protocol):
 
     async def finish_linking(self, device: Device) -> None:
         """What an earlier ``accept`` has begun is done."""
+
+    async def top_up_key_packages(self, device: Device) -> None:
+        """The server has enough key packages of this device."""
 
     async def claim(self, device: Device, users: list[UserUri], devices: list[DeviceUri] | None = None) -> list[bytes]:
         """A key package of each device that has any."""
@@ -46,7 +51,12 @@ class Tending:
         """This person's newest device list is known, and their rooms are tended if there are several devices."""
         await self._directory.finish_linking(device)
         listed = await self._directory.learn_devices(device, device.identity.user)
-        return await self.rooms(device) if len(listed.devices) > 1 else None
+        for waiting in await self._hub.recoveries():
+            until_ms = TimestampMs(waiting.ready_at_ms)
+            device.trust.notice(NoticeKind.RECOVERY_WAITS, device.identity.user, waiting.device, until_ms)
+        if listed.former_keys:
+            await self._directory.top_up_key_packages(device)  # those under the former key are gone
+        return await self.rooms(device) if len(listed.devices) > 1 or listed.former_keys else None
 
     async def rooms(self, device: Device) -> float | None:
         """Where it is this device's turn, removed devices go and this person's new ones come."""
@@ -80,7 +90,10 @@ class Tending:
 
     async def _do(self, device: Device, room: RoomUri, duty: Duty) -> None:
         if duty.owed:
-            device.change_room(room, Intent(drop=list(duty.owed)))
+            back = await self._come_back(device, room, duty.owed)
+            device.change_room(room, Intent(drop=list(duty.owed), add=back))
+        elif duty.moves:
+            device.change_room(room, Intent())
         if duty.missing:
             try:
                 packages = await self._directory.claim(device, [device.identity.user], duty.missing)
@@ -89,3 +102,14 @@ class Tending:
                     raise
             else:
                 device.change_room(room, Intent(add=packages))
+
+    async def _come_back(self, device: Device, room: RoomUri, gone: list[DeviceUri]) -> list[bytes]:
+        """Key packages of those contacts who have no device left in ``room`` without ``gone``: they recovered.
+
+        In the same commit, they keep their role. Who cannot be added now is out of the room.
+        """
+        packages: list[bytes] = []
+        for user in device.left_without(room, gone):
+            with suppress(RefusedError):
+                packages += await self._directory.claim(device, [user])
+        return packages

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import msgspec
 
+from nightlight.client.events import Notice, NoticeKind
 from nightlight.client.store import Store
-from nightlight.errors import VerificationError
+from nightlight.errors import RemoteProtocolError, VerificationError
 from nightlight.mls.group import KeyPackage
 from nightlight.mls.group import Leaf as MlsLeaf
 from nightlight.protocol.contact_code import ContactCode
-from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential, SignedDeviceList, verify_leaf
+from nightlight.protocol.credential import DeviceList, Leaf, LeafCredential, verify_leaf
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import TimestampMs, UserUri, user_of
 from nightlight.protocol.messages import Directory, UserDevices
+from nightlight.protocol.succession import follow_account
 
 Clock = Callable[[], TimestampMs]
 _CODE = "code "
@@ -51,7 +53,7 @@ class LookUp(Exception):  # noqa: N818 - not an error: what to ask the server be
 
 
 def _check_key(newest: DeviceList, expected: bytes | None) -> None:
-    if expected is not None and newest.account_key != expected:
+    if expected is not None and expected not in {newest.account_key, *newest.former_keys}:
         raise VerificationError("NL-533", "another account key than that of the contact code")
 
 
@@ -61,12 +63,15 @@ class Trust:
     def __init__(self, store: Store, clock: Clock) -> None:
         """The pins in ``store``."""
         self._store = store
+        self._me = store.identity().user
         self._clock = clock
         self._lists: dict[UserUri, DeviceList | None] = {}
         self._leaves: dict[tuple[bytes, bytes], Leaf] = {}
         self._directory: Directory | None = None
         self.generation = 0
         """Changes with every list that is pinned."""
+        self.news: list[Notice] = []
+        """What has been kept for the person to see, and not been told to the application yet."""
 
     def device_list(self, user: UserUri) -> DeviceList | None:
         """The newest device list known of ``user``."""
@@ -75,18 +80,65 @@ class Trust:
         return self._lists[user]
 
     def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
-        """The device list that the server gave for ``user`` is pinned.
+        """The device list that the server gave for ``user`` is pinned, and the person told if it is under another key.
 
-        Raises what ``SignedDeviceList.verify`` does (NL-314 is a new person), and ``VerificationError``: NL-531 when
+        Raises what ``follow_account`` does (of a new person, who can be accepted anew from then on), and
+        ``VerificationError``: NL-531 when
         it is the list of somebody else, NL-533 when their contact code says another account key.
         """
         if devices.user != user:
             raise VerificationError("NL-531", "the device list of somebody else")
-        signed = SignedDeviceList.decode(devices.device_list)
-        newest = signed.verify(user, devices.account_key, self._clock(), known=self.device_list(user))
+        known = self.device_list(user)
+        try:
+            followed = follow_account(devices, self._clock(), known)
+        except (RemoteProtocolError, VerificationError):
+            if known is not None and known.account_key != devices.account_key:
+                self._meet(user, devices)
+            raise
+        newest = followed.newest
         _check_key(newest, self._store.get(_CODE + user))
-        self.pin(newest)
+        with self._store.transaction():
+            self._store.acquaintances.forget_stranger(user)
+            self._pin(newest)
+            for succession in followed.successions if known is not None else ():
+                kind = NoticeKind.RECOVERED if succession.recovered else NoticeKind.KEY_REPLACED
+                self._notice(kind, user, succession.account_key.hex())
+            if known is not None and user == self._me and newest.recovery_key != known.recovery_key:
+                self._notice(NoticeKind.RECOVERY_KEY_CHANGED, user, newest.recovery_key.hex())
         return newest
+
+    def _meet(self, user: UserUri, devices: UserDevices) -> None:
+        """Somebody who says that they are ``user``, under a key that nobody vouches for, can be accepted anew."""
+        unvouched = msgspec.structs.replace(devices, successions=[])
+        follow_account(unvouched, self._clock(), None)
+        with self._store.transaction():
+            self._store.acquaintances.meet(user, unvouched)
+            self._notice(NoticeKind.NEW_PERSON, user, devices.account_key.hex())
+
+    def accept_anew(self, user: UserUri) -> DeviceList | None:
+        """Whoever is ``user`` now is believed; what was compared or handed over before counts for nothing.
+
+        None where nobody waits to be. Raises as ``SignedDeviceList.verify``.
+        """
+        devices = self._store.acquaintances.stranger(user)
+        if devices is None:
+            return None
+        newest = follow_account(devices, self._clock(), None).newest
+        with self._store.transaction():
+            self._store.acquaintances.forget_stranger(user)
+            self._store.delete_value(_CODE + user)
+            self._pin(newest)
+        return newest
+
+    def notice(self, kind: NoticeKind, user: UserUri, about: str, until_ms: TimestampMs | None = None) -> None:
+        """The person is told, once for each ``about``."""
+        with self._store.transaction():
+            self._notice(kind, user, about, until_ms)
+
+    def _notice(self, kind: NoticeKind, user: UserUri, about: str, until_ms: TimestampMs | None = None) -> None:
+        notice = Notice(kind, user, about, self._clock(), until_ms)
+        if self._store.notices.add(notice):
+            self.news.append(notice)
 
     def expect(self, code: ContactCode) -> None:
         """No other account key than that of ``code`` is believed of its user; a later code replaces it.
@@ -102,7 +154,10 @@ class Trust:
     def pin(self, newest: DeviceList) -> None:
         """``newest``, verified or our own, is pinned."""
         with self._store.transaction():
-            self._store.put_pin(newest)
+            self._pin(newest)
+
+    def _pin(self, newest: DeviceList) -> None:
+        self._store.put_pin(newest)
         self._lists[newest.user] = newest
         self.generation += 1
         self._leaves = {key: leaf for key, leaf in self._leaves.items() if leaf.user != newest.user}

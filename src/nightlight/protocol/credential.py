@@ -144,13 +144,14 @@ class SignedDeviceList:
             raise VerificationError("NL-313", "expired, or lasts too long")
         if known is None:
             return verified
-        _check_follows(verified, known)
+        if (user, account_key) != (known.user, known.account_key):
+            raise VerificationError("NL-314", "another account key than before")
+        check_follows(verified, known)
         return replace(verified, former_keys=known.former_keys)
 
 
-def _check_follows(later: DeviceList, known: DeviceList) -> None:
-    if (later.user, later.account_key) != (known.user, known.account_key):
-        raise VerificationError("NL-314", "another account key than before")
+def check_follows(later: DeviceList, known: DeviceList) -> None:
+    """``later`` is ``known``, or comes after it, under whatever account key. Raises ``VerificationError`` as above."""
     if later.version < known.version:
         raise VerificationError("NL-315", "older than the list we know")
     if later.version == known.version and later != known:

@@ -139,7 +139,7 @@ class Wake(Struct, frozen=True, array_like=True, tag="wake"):
 
 
 class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
-    """The server is closing this connection, and why: ``stopping``, ``replaced`` or ``revoked``."""
+    """The server is closing this connection, and why: ``stopping``, ``slow``, ``replaced`` or ``removed``."""
 
     reason: str
 
@@ -227,11 +227,22 @@ class DeviceLink(Struct, frozen=True, forbid_unknown_fields=True):
     package: Annotated[bytes, Meta(max_length=PACKAGE_BYTES_MAX)]
 
 
+class AccountKeyChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What goes with the first list under a new account key. ``succession``: a ``protocol.succession.Succession``.
+
+    ``credentials``: a leaf credential under the new key for each device on the list.
+    """
+
+    succession: bytes
+    credentials: Annotated[list[bytes], Meta(max_length=MAX_DEVICES)]
+
+
 class DeviceListUpdate(Struct, frozen=True, forbid_unknown_fields=True):
-    """PUT /v1/device-list: the caller's next device list, and the device that it links."""
+    """PUT /v1/device-list: the caller's next device list, and the device that it links, or its new account key."""
 
     device_list: bytes
     link: DeviceLink | None = None
+    change: AccountKeyChange | None = None
 
 
 class Mailbox(Struct, frozen=True):
@@ -241,11 +252,54 @@ class Mailbox(Struct, frozen=True):
 
 
 class UserDevices(Struct, frozen=True):
-    """GET /v1/device-list?user=…: what a contact needs to check a leaf."""
+    """GET /v1/device-list?user=…: what a contact needs to check a leaf.
+
+    ``successions``: how each account key of the user followed the one before, oldest first. ``credential``: for the
+    caller alone, of the caller's own leaves, where another of their devices has replaced the account key.
+    """
 
     user: Uri
     account_key: Key32
     device_list: bytes
+    successions: list[bytes] = []
+    credential: bytes | None = None
+
+
+class RecoveryRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/recovery: a fresh device asks to become the one device of ``user``, whose recovery key signs.
+
+    ``signature`` is over ``protocol.succession.recovery_content``; keys are Ed25519.
+    """
+
+    user: Uri
+    device: Uri
+    signature_key: Key32
+    session_key: Key32
+    account_key: Key32
+    signature: Signature64
+
+
+class Recovery(Struct, frozen=True):
+    """POST /v1/recovery and GET /v1/recovery?device=…: it waits until ``ready_at_ms``, by the server's clock."""
+
+    devices: UserDevices
+    ready_at_ms: U64
+
+
+class RecoveryEnd(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/recovery/end: the first list under the recovered account key, once the wait is over."""
+
+    device: Uri
+    device_list: bytes
+    succession: bytes
+
+
+class PendingRecovery(Struct, frozen=True):
+    """One row of GET /v1/recoveries: somebody with the recovery key of the caller makes ``device`` theirs then."""
+
+    device: Uri
+    begun_at_ms: U64
+    ready_at_ms: U64
 
 
 class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
@@ -289,11 +343,12 @@ class ContactState(StrEnum):
 
 
 class Contact(Struct, frozen=True):
-    """One row of GET /v1/contacts."""
+    """One row of GET /v1/contacts. ``successions``: of somebody connected, how often their account key was replaced."""
 
     user: Uri
     state: ContactState
     since_ms: U64
+    successions: U64 = 0
 
 
 class ContactAction(StrEnum):

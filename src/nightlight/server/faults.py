@@ -12,6 +12,7 @@ TRANSACTIONS: dict[str, str] = {
     "register": "an account and its first device",
     "sign_in": "a session",
     "device_list": "a device list",
+    "recovery": "a recovery that waits, is over, or makes a device its person's one",
     "upload": "key packages that can be claimed",
     "claim": "key packages that were claimed",
     "contact": "how two people stand to each other",

@@ -51,6 +51,7 @@ from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.blobs import CHUNK_BYTES, BlobService
 from nightlight.server.services.contacts import ContactService
 from nightlight.server.services.delivery import DeliveryService
+from nightlight.server.services.device_lists import DeviceListService
 from nightlight.server.services.directory import DirectoryService
 from nightlight.server.services.handshakes import HandshakeService
 from nightlight.server.services.log import LogService
@@ -152,8 +153,9 @@ def compose(
         challenge_key=random(_KEY_BYTES),
     )
     directory = DirectoryService(
-        store, connections, rooms, clock, hub, providers, franking_key.public_key, settings.key_packages_max
+        store, connections, clock, hub, providers, franking_key.public_key, settings.key_packages_max
     )
+    device_lists = DeviceListService(store, connections, rooms, clock)
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
     room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max)
     log = LogService(store, rooms)
@@ -215,7 +217,7 @@ def compose(
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, contacts, room_service, allowances, check_arrival),
+            user_api(authentication, directory, device_lists, contacts, room_service, allowances, check_arrival),
             blob_api(blobs, authentication, allowances),
             public_api(directory, metrics, check_ready),
             *([] if app is None else [app]),

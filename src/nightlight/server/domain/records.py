@@ -40,6 +40,10 @@ class Record:
 RECORDS: tuple[Record, ...] = (
     Record("accounts", "find a person and vouch for their devices", "the account's end", None, Disclosure.SUBSCRIBER),
     Record("devices", "sign in, and deliver to each device", "the account's end", None, Disclosure.SUBSCRIBER),
+    Record("successions", "let contacts follow a new account key", "the account's end", None, Disclosure.SUBSCRIBER),
+    Record(
+        "recoveries", "let a person's other devices end a recovery", "ready_at_ms", 14 * DAY_MS, Disclosure.SUBSCRIBER
+    ),
     Record("links", "hand a new device what an old one sealed for it", "expires_at_ms", 0, Disclosure.NEVER),
     Record("sessions", "recognise a signed-in device", "expires_at_ms", 0, Disclosure.NEVER),
     Record("used_nonces", "take each challenge's answer once", "expires_at_ms", 0, Disclosure.NEVER),

@@ -223,4 +223,4 @@ class Connections:
         connection = self._by_device.get(device)
         if connection is not None:
             self.remove(connection)
-            connection.end("revoked")
+            connection.end("removed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Router, get, post, put
+from litestar import Request, Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.types import Guard
@@ -22,6 +22,10 @@ from nightlight.protocol.messages import (
     KeyPackageCount,
     KeyPackageUpload,
     Mailbox,
+    PendingRecovery,
+    Recovery,
+    RecoveryEnd,
+    RecoveryRequest,
     Registration,
     Room,
     RoomCreation,
@@ -33,6 +37,7 @@ from nightlight.server.http.allowance import Allowances
 from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
+from nightlight.server.services.device_lists import DeviceListService
 from nightlight.server.services.directory import DirectoryService
 from nightlight.server.services.rooms import RoomService
 
@@ -41,6 +46,7 @@ _TOKEN_MAX = 128
 
 Authenticating = NamedDependency[SkipValidation[Authentication]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
+Listing = NamedDependency[SkipValidation[DeviceListService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
 Allowing = NamedDependency[SkipValidation[Allowances[int]]]
@@ -97,15 +103,45 @@ async def device_list(caller: Signed, user: Query, directory: Directing) -> User
 
 
 @put("/device-list", summary="Replace your device list by the next one")
-async def update_device_list(caller: Signed, data: JSONBody[DeviceListUpdate], directory: Directing) -> UserDevices:
-    """As ``DirectoryService.update_list``."""
-    return await directory.update_list(caller, data)
+async def update_device_list(caller: Signed, data: JSONBody[DeviceListUpdate], device_lists: Listing) -> UserDevices:
+    """As ``DeviceListService.update``."""
+    return await device_lists.update(caller, data)
 
 
 @get("/link", summary="What an old device has left for a new one")
-async def mailbox(mailbox: Query, directory: Directing) -> Mailbox:
-    """As ``DirectoryService.mailbox``."""
-    return await directory.mailbox(mailbox)
+async def mailbox(mailbox: Query, device_lists: Listing) -> Mailbox:
+    """As ``DeviceListService.mailbox``."""
+    return await device_lists.mailbox(mailbox)
+
+
+@post("/recovery", summary="Ask to become the one device of a person whose recovery key you hold", status_code=202)
+async def begin_recovery(data: JSONBody[RecoveryRequest], device_lists: Listing) -> Recovery:
+    """As ``DeviceListService.begin_recovery``."""
+    return await device_lists.begin_recovery(data)
+
+
+@get("/recovery", summary="How the recovery of a fresh device stands")
+async def waiting_recovery(device: Query, device_lists: Listing) -> Recovery:
+    """As ``DeviceListService.waiting_recovery``."""
+    return await device_lists.waiting_recovery(device)
+
+
+@post("/recovery/end", summary="Become that person's one device, once the wait is over", status_code=200)
+async def end_recovery(data: JSONBody[RecoveryEnd], device_lists: Listing) -> UserDevices:
+    """As ``DeviceListService.end_recovery``."""
+    return await device_lists.end_recovery(data)
+
+
+@get("/recoveries", summary="The recovery of yours that waits")
+async def list_recoveries(caller: Signed, device_lists: Listing) -> list[PendingRecovery]:
+    """As ``DeviceListService.recoveries``."""
+    return await device_lists.recoveries(caller)
+
+
+@delete("/recoveries", summary="End a recovery of yours that waits")
+async def cancel_recovery(caller: Signed, device_lists: Listing) -> None:
+    """As ``DeviceListService.cancel_recovery``."""
+    await device_lists.cancel_recovery(caller)
 
 
 @post("/key-packages", summary="Add key packages of this device", status_code=200)
@@ -159,6 +195,7 @@ async def one_room(caller: Signed, room: Query, rooms: Rooming) -> Room:
 def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     authentication: Authentication,
     directory: DirectoryService,
+    device_lists: DeviceListService,
     contacts: ContactService,
     rooms: RoomService,
     allowances: Allowances[int],
@@ -168,7 +205,13 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     return Router(
         "/v1",
         route_handlers=[
-            Router("/", route_handlers=[register, challenge, sign_in, mailbox], guards=[check_arrival]),
+            Router(
+                "/",
+                route_handlers=[register, challenge, sign_in, mailbox, begin_recovery, waiting_recovery, end_recovery],
+                guards=[check_arrival],
+            ),
+            list_recoveries,
+            cancel_recovery,
             device_list,
             update_device_list,
             add_key_packages,
@@ -183,6 +226,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
         dependencies={
             "authentication": Provide(lambda: authentication, sync_to_thread=False),
             "directory": Provide(lambda: directory, sync_to_thread=False),
+            "device_lists": Provide(lambda: device_lists, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
             "allowances": Provide(lambda: allowances, sync_to_thread=False),

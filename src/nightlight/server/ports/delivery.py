@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from nightlight.errors import ProblemName
 from nightlight.protocol.ids import DeviceUri, RoomUri, SubmissionId, TimestampMs, UserUri
-from nightlight.protocol.messages import Delivery, EntryKind
+from nightlight.protocol.messages import Delivery, EntryKind, UserDevices
 from nightlight.protocol.roles import Roles
 from nightlight.server.domain.contact import Pair
 from nightlight.server.domain.room import RoomState
@@ -36,7 +36,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as the directory holds them. ``device_list``: the newest SignedDeviceList, come at ``listed_at_ms``."""
+    """A user as the directory holds them. ``device_list``: the newest SignedDeviceList, come at ``listed_at_ms``.
+
+    ``former_keys``: account keys that ``account_key`` has replaced, oldest first.
+    """
 
     user: UserUri
     user_id: int
@@ -44,6 +47,11 @@ class Account:
     list_version: int
     device_list: bytes
     listed_at_ms: TimestampMs
+    former_keys: tuple[bytes, ...] = ()
+
+    def told(self, successions: Sequence[bytes] = (), credential: bytes | None = None) -> UserDevices:
+        """What clients are told of it."""
+        return UserDevices(self.user, self.account_key, self.device_list, list(successions), credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,18 @@ class Device:
     device_id: int
     session_key: bytes
     revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRecovery:
+    """A fresh device whose person has proved to hold the recovery key of their account. Keys are Ed25519, 32 bytes."""
+
+    device: DeviceUri
+    signature_key: bytes
+    session_key: bytes
+    account_key: bytes
+    begun_at_ms: TimestampMs
+    ready_at_ms: TimestampMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,27 @@ class Accounts(Protocol):
     async def replace_list(self, account: Account, revoked: Sequence[int]) -> None:
         """``account``'s list is the newest; the devices ``revoked`` are signed out and have no key packages."""
 
+    async def replace_key(self, account: Account, succession: bytes, credentials: Mapping[DeviceUri, bytes]) -> None:
+        """``account``'s key is the newest, as ``succession`` says; its devices have these leaf credentials.
+
+        Key packages are under the former key, and gone.
+        """
+
+    async def successions(self, user_id: int) -> list[bytes]:
+        """How each account key followed the one before, oldest first."""
+
+    async def credential(self, device_id: int) -> bytes | None:
+        """The leaf credential that another device made for this one when it replaced the account key."""
+
+    async def put_recovery(self, user_id: int, recovery: WaitingRecovery | None) -> None:
+        """The one recovery of the user that waits, or that none does."""
+
+    async def recovery(self, user_id: int) -> WaitingRecovery | None:
+        """The recovery of the user that waits."""
+
+    async def recovering(self, device: DeviceUri) -> tuple[Account, WaitingRecovery] | None:
+        """The recovery that waits for ``device``, and whose it is."""
+
     async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
         """False where the nonce was spent before."""
 
@@ -182,6 +223,9 @@ class Contacts(Protocol):
 
     async def count(self, user: UserUri) -> int:
         """How many others ``user`` holds a stance about."""
+
+    async def replacements(self, user: UserUri) -> dict[UserUri, int]:
+        """How often their account keys were replaced, of those others about whom ``user`` holds a stance."""
 
     async def rooms_of_two(self, one: UserUri, other: UserUri) -> list[RoomUri]:
         """The rooms in which exactly these two users are."""

@@ -43,10 +43,11 @@ class Authentication:
         return Challenge(self.origins.of(host), random + self._mac(random, uri, expires_at_ms), expires_at_ms)
 
     async def sign_in(self, answer: SignIn, host: str) -> Session:
-        """The device's token, fresh; it signed in at ``host``. Every failure looks the same.
+        """The device's token, fresh; it signed in at ``host``. Every failure looks the same, but to a device itself.
 
         Raises ``RefusedError`` ``unauthenticated``: not our challenge or an expired one (NL-450), a signature that
-        does not hold (NL-451), an answer given before (NL-452); ``RemoteProtocolError``.
+        does not hold (NL-451), an answer given before (NL-452); ``device_removed`` NL-489: this device is on its
+        user's list no longer; ``RemoteProtocolError``.
         """
         device = parse_device_uri(answer.device)
         now_ms = self.clock()
@@ -58,13 +59,15 @@ class Authentication:
         session_expires_at_ms = TimestampMs(now_ms + self.session_ms)
         async with self.store.write("sign_in") as unit:
             known = await unit.accounts.device(device)
-            if known is None or known.revoked:
+            if known is None:
                 raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-451
             try:
                 content = session_content(self.origins.of(host), device, answer.nonce, expires_at_ms)
                 verify_session(known.session_key, content, answer.signature)
             except VerificationError:
                 raise RefusedError(ProblemName.UNAUTHENTICATED) from None  # NL-451
+            if known.revoked:
+                raise RefusedError(ProblemName.DEVICE_REMOVED)  # NL-489
             if not await unit.accounts.spend_nonce(answer.nonce, expires_at_ms):
                 raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-452
             text = urlsafe_b64encode(token).rstrip(b"=").decode()

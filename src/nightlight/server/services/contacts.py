@@ -8,7 +8,7 @@ from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.ids import parse_user_uri
 from nightlight.protocol.messages import Contact, ContactAction
 from nightlight.server.cache import RoomCache
-from nightlight.server.domain.contact import NOBODY, act, severed, visible
+from nightlight.server.domain.contact import NOBODY, act, connected, severed, visible
 from nightlight.server.ports.delivery import Bus, Caller, Clock, DeliveryStore
 
 
@@ -26,8 +26,11 @@ class ContactService:
         """Everyone the caller has to do with, as the caller may see them."""
         async with self.store.read() as unit:
             found = await unit.contacts.of(caller.user)
+            replaced = await unit.contacts.replacements(caller.user)
         return [
-            Contact(user, state, since_ms) for user, pair, since_ms in found if (state := visible(pair)) is not None
+            Contact(user, state, since_ms, replaced.get(user, 0) if connected(pair) else 0)
+            for user, pair, since_ms in found
+            if (state := visible(pair)) is not None
         ]
 
     async def act(self, caller: Caller, action: ContactAction, user: str) -> None:

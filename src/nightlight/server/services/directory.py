@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import KeyPackage, MlsError, read_key_package
@@ -16,22 +15,17 @@ from nightlight.protocol.ids import (
     parse_device_uri,
     parse_user_uri,
 )
-from nightlight.protocol.linking import CODE_LIFETIME_MS
 from nightlight.protocol.messages import (
     ClaimedKeyPackages,
-    DeviceLink,
-    DeviceListUpdate,
     Directory,
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
-    Mailbox,
     Registration,
     UserDevices,
 )
-from nightlight.server.cache import RoomCache
 from nightlight.server.domain.contact import Stance, connected
-from nightlight.server.domain.identity import check_handle, first_list, next_list, stored_list, vouched_leaf
+from nightlight.server.domain.identity import check_handle, first_list, stored_list, vouched_leaf
 from nightlight.server.ports.delivery import (
     Account,
     Bus,
@@ -43,7 +37,6 @@ from nightlight.server.ports.delivery import (
 )
 
 _S = 1_000
-_MAILBOX = re.compile(r"[0-9a-f]{64}")
 TOP_UP_AT = 25
 """With fewer single-use key packages left, the device is asked for more."""
 
@@ -54,7 +47,6 @@ class DirectoryService:
 
     store: DeliveryStore
     bus: Bus
-    rooms: RoomCache
     clock: Clock
     hub: HubUri
     providers: tuple[ProviderName, ...]
@@ -81,7 +73,7 @@ class DirectoryService:
                 await unit.accounts.add(account, device, registration.session_key)
             elif account.account_key != registration.account_key:
                 raise RefusedError(ProblemName.HANDLE_TAKEN)  # NL-446
-        return _devices_of(account)
+        return account.told()
 
     async def device_list(self, caller: Caller, user: str) -> UserDevices:
         """The newest list of ``user``: the caller, a contact, or somebody in a room with them.
@@ -93,60 +85,11 @@ class DirectoryService:
             account = await unit.accounts.of(wanted)
             pair = await unit.contacts.pair(caller.user, wanted)
             shares_room = await unit.contacts.share_room(caller.user, wanted)
+            successions = [] if account is None else await unit.accounts.successions(account.user_id)
+            credential = await unit.accounts.credential(caller.device_id) if wanted == caller.user else None
         if account is None or not (wanted == caller.user or pair.mine is Stance.CONNECTED or shares_room):
             raise RefusedError(ProblemName.NOT_FOUND)  # NL-447
-        return _devices_of(account)
-
-    async def update_list(self, caller: Caller, update: DeviceListUpdate) -> UserDevices:
-        """The caller's newest list. A device that it links may sign in; those that it leaves out are signed out.
-
-        Raises ``RefusedError`` as ``next_list``; ``conflict`` NL-449 (there was a device or mailbox of that name).
-        """
-        now_ms, link = self.clock(), update.link
-        linked = None if link is None else parse_device_uri(link.device)
-        async with self.store.write("device_list") as unit:
-            account, known = await _known_list(unit, caller.user)
-            listed = next_list(update.device_list, known, linked, now_ms)
-            if listed.version == known.version:
-                return _devices_of(account)
-            if link is not None:
-                await self._link(unit, account, link, now_ms)
-            kept = {entry.uri for entry in listed.devices}
-            gone = [
-                device
-                for device in await unit.accounts.devices(account.user_id)
-                if device.device not in kept and not device.revoked
-            ]
-            account = replace(account, list_version=listed.version, device_list=update.device_list, listed_at_ms=now_ms)
-            revoked = [device.device_id for device in gone]
-            await unit.accounts.replace_list(account, revoked)
-            rooms, users = await unit.rooms.revoked(revoked) if revoked else ([], [])
-        for room in rooms:
-            self.rooms.forget(room)
-        for device in gone:
-            self.bus.revoke(device.device)
-        for user in users:
-            self.bus.wake(user, "rooms")
-        self.bus.wake(caller.user, "devices")
-        return _devices_of(account)
-
-    @staticmethod
-    async def _link(unit: DeliveryUnit, account: Account, link: DeviceLink, now_ms: TimestampMs) -> None:
-        new = await unit.accounts.add_device(account.user_id, parse_device_uri(link.device), link.session_key, now_ms)
-        expires_at_ms = TimestampMs(now_ms + CODE_LIFETIME_MS)
-        if not new or not await unit.accounts.add_link(link.mailbox, link.package, expires_at_ms):
-            raise RefusedError(ProblemName.CONFLICT)  # NL-449
-
-    async def mailbox(self, mailbox: str) -> Mailbox:
-        """What was left for a new device at ``mailbox``.
-
-        Raises ``RefusedError``: ``not_found`` NL-473 (nothing, or nothing any more); ``malformed`` NL-474.
-        """
-        async with self.store.read() as unit:
-            package = await unit.accounts.link(_read_mailbox(mailbox), self.clock())
-        if package is None:
-            raise RefusedError(ProblemName.NOT_FOUND)  # NL-473
-        return Mailbox(package)
+        return account.told(successions, credential)
 
     async def upload(self, caller: Caller, upload: KeyPackageUpload) -> KeyPackageCount:
         """The key packages can be claimed; those that were there already stay.
@@ -160,10 +103,10 @@ class DirectoryService:
             packages.append((upload.last_resort, True))
         read = [(message, _read(message, last_resort=last_resort)) for message, last_resort in packages]
         async with self.store.write("upload") as unit:
-            _, listed = await _known_list(unit, caller.user)
+            listed = await _known_list(unit, caller.user)
             for _, package in read:
                 leaf = vouched_leaf(package.credential, package.signature_key, listed, now_ms)
-                if leaf is None or leaf.device != caller.device:
+                if leaf is None or (leaf.device, leaf.account_key) != (caller.device, listed.account_key):
                     raise RefusedError(ProblemName.INVALID_KEY_PACKAGE)  # NL-461
                 if not package.not_before_s * _S <= now_ms <= package.not_after_s * _S:
                     raise RefusedError(ProblemName.INVALID_KEY_PACKAGE)  # NL-462
@@ -212,10 +155,11 @@ class DirectoryService:
             packages = [package for package in claimed if package is not None]
             if not packages:
                 raise RefusedError(ProblemName.NO_KEY_PACKAGE)  # NL-464
+            successions = await unit.accounts.successions(account.user_id)
             left = [await unit.accounts.key_package_count(device.device_id, now_ms) for device in devices]
         if any(remaining < TOP_UP_AT for remaining, _ in left):
             self.bus.wake(wanted, "key_packages")
-        return ClaimedKeyPackages(_devices_of(account), packages)
+        return ClaimedKeyPackages(account.told(successions), packages)
 
 
 def _read(message: bytes, *, last_resort: bool) -> KeyPackage:
@@ -228,19 +172,8 @@ def _read(message: bytes, *, last_resort: bool) -> KeyPackage:
     return package
 
 
-async def _known_list(unit: DeliveryUnit, user: UserUri) -> tuple[Account, DeviceList]:
+async def _known_list(unit: DeliveryUnit, user: UserUri) -> DeviceList:
     account = await unit.accounts.of(user)
     if account is None:
         raise RefusedError(ProblemName.NOT_FOUND)
-    return account, stored_list(account.device_list, user, account.account_key, account.listed_at_ms)
-
-
-def _read_mailbox(text: str) -> bytes:
-    """Raises ``RefusedError`` ``malformed`` NL-474."""
-    if _MAILBOX.fullmatch(text) is None:
-        raise RefusedError(ProblemName.MALFORMED)  # NL-474
-    return bytes.fromhex(text)
-
-
-def _devices_of(account: Account) -> UserDevices:
-    return UserDevices(account.user, account.account_key, account.device_list)
+    return stored_list(account.device_list, user, account.account_key, account.listed_at_ms, account.former_keys)

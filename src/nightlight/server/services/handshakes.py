@@ -111,7 +111,7 @@ class HandshakeService:
         others than those added), NL-423 (a credential that is none, roles that are none); as ``check_membership``.
         """
         lists = _DeviceLists(unit, now_ms)
-        if await lists.vouch(change.committer) != caller.device:
+        if await lists.vouch(change.committer, newest_key=False) != caller.device:
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-421
         if _welcomed(frame.welcome) != sorted(change.references):
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-422
@@ -146,11 +146,13 @@ class _DeviceLists:
         self._now_ms = now_ms
         self._read: dict[UserUri, DeviceList | None] = {}
 
-    async def vouch(self, leaf: Leaf) -> DeviceUri | None:
-        """The device that its user's newest list says this leaf is."""
+    async def vouch(self, leaf: Leaf, *, newest_key: bool = True) -> DeviceUri | None:
+        """The device that its user's newest list says this leaf is. ``newest_key``: under their newest account key."""
         listed = await self._of(user_of(_device_of(leaf)))
         vouched = None if listed is None else vouched_leaf(leaf.credential, leaf.signature_key, listed, self._now_ms)
-        return None if vouched is None else vouched.device
+        if vouched is None or listed is None or (newest_key and vouched.account_key != listed.account_key):
+            return None
+        return vouched.device
 
     async def names(self, device: DeviceUri) -> bool:
         """The device stands in its user's newest list."""
@@ -163,7 +165,9 @@ class _DeviceLists:
             if account is None:
                 self._read[user] = None
             else:
-                self._read[user] = stored_list(account.device_list, user, account.account_key, account.listed_at_ms)
+                self._read[user] = stored_list(
+                    account.device_list, user, account.account_key, account.listed_at_ms, account.former_keys
+                )
         return self._read[user]
 
 

@@ -43,7 +43,9 @@ class RoomService:
         async with self.store.write("room") as unit:
             account = await unit.accounts.of(caller.user)
             assert account is not None, "a caller has an account"
-            listed = stored_list(account.device_list, account.user, account.account_key, account.listed_at_ms)
+            listed = stored_list(
+                account.device_list, account.user, account.account_key, account.listed_at_ms, account.former_keys
+            )
             leaves = [vouched_leaf(leaf.credential, leaf.signature_key, listed, now_ms) for leaf in group.members]
             if len(leaves) != 1 or leaves[0] is None or leaves[0].device != caller.device:
                 raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-433

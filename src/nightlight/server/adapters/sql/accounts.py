@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
-from nightlight.server.adapters.sql.tables import accounts, devices, key_packages, links, sessions, used_nonces
-from nightlight.server.ports.delivery import Account, Caller, Device, StoredKeyPackage
+from nightlight.protocol.signature import PUBLIC_KEY_BYTES
+from nightlight.server.adapters.sql.tables import (
+    accounts,
+    devices,
+    key_packages,
+    links,
+    recoveries,
+    sessions,
+    successions,
+    used_nonces,
+)
+from nightlight.server.ports.delivery import Account, Caller, Device, StoredKeyPackage, WaitingRecovery
 
 _ACCOUNT = (
     accounts.c.user,
@@ -18,6 +29,15 @@ _ACCOUNT = (
     accounts.c.list_version,
     accounts.c.device_list,
     accounts.c.listed_at_ms,
+    accounts.c.former_keys,
+)
+_RECOVERY = (
+    recoveries.c.device,
+    recoveries.c.signature_key,
+    recoveries.c.session_key,
+    recoveries.c.account_key,
+    recoveries.c.begun_at_ms,
+    recoveries.c.ready_at_ms,
 )
 _DEVICE = (devices.c.device, devices.c.device_id, devices.c.session_key, devices.c.revoked_at_ms)
 
@@ -48,7 +68,7 @@ class SqlAccounts:
     async def of(self, user: UserUri) -> Account | None:
         """As the port says."""
         row = self._connection.execute(select(*_ACCOUNT).where(accounts.c.user == user)).one_or_none()
-        return None if row is None else Account(*row)
+        return None if row is None else _account(*row)
 
     async def devices(self, user_id: int) -> list[Device]:
         """As the port says."""
@@ -94,6 +114,59 @@ class SqlAccounts:
         self._connection.execute(update(devices).where(gone).values(revoked_at_ms=account.listed_at_ms))
         self._connection.execute(delete(sessions).where(sessions.c.device_id.in_(revoked)))
         self._connection.execute(delete(key_packages).where(key_packages.c.device_id.in_(revoked)))
+
+    async def replace_key(self, account: Account, succession: bytes, credentials: Mapping[DeviceUri, bytes]) -> None:
+        """As the port says."""
+        user_id = account.user_id
+        self._connection.execute(
+            update(accounts)
+            .where(accounts.c.user_id == user_id)
+            .values(account_key=account.account_key, former_keys=b"".join(account.former_keys))
+        )
+        number = len(account.former_keys) - 1
+        self._connection.execute(insert(successions).values(user_id=user_id, number=number, succession=succession))
+        theirs = select(devices.c.device_id).where(devices.c.user_id == user_id)
+        self._connection.execute(delete(key_packages).where(key_packages.c.device_id.in_(theirs)))
+        self._connection.execute(update(devices).where(devices.c.user_id == user_id).values(credential=None))
+        for device, credential in credentials.items():
+            self._connection.execute(update(devices).where(devices.c.device == device).values(credential=credential))
+
+    async def successions(self, user_id: int) -> list[bytes]:
+        """As the port says."""
+        found = select(successions.c.succession).where(successions.c.user_id == user_id)
+        return list(self._connection.execute(found.order_by(successions.c.number)).scalars())
+
+    async def credential(self, device_id: int) -> bytes | None:
+        """As the port says."""
+        found = select(devices.c.credential).where(devices.c.device_id == device_id)
+        return self._connection.execute(found).scalar_one_or_none()
+
+    async def put_recovery(self, user_id: int, recovery: WaitingRecovery | None) -> None:
+        """As the port says."""
+        self._connection.execute(delete(recoveries).where(recoveries.c.user_id == user_id))
+        if recovery is not None:
+            values: dict[str, Any] = {
+                "device": recovery.device,
+                "signature_key": recovery.signature_key,
+                "session_key": recovery.session_key,
+                "account_key": recovery.account_key,
+                "begun_at_ms": recovery.begun_at_ms,
+                "ready_at_ms": recovery.ready_at_ms,
+            }
+            self._connection.execute(insert(recoveries).values(user_id=user_id, **values))
+
+    async def recovery(self, user_id: int) -> WaitingRecovery | None:
+        """As the port says."""
+        row = self._connection.execute(select(*_RECOVERY).where(recoveries.c.user_id == user_id)).one_or_none()
+        return None if row is None else WaitingRecovery(*row)
+
+    async def recovering(self, device: DeviceUri) -> tuple[Account, WaitingRecovery] | None:
+        """As the port says."""
+        both = select(*_ACCOUNT, *_RECOVERY).select_from(recoveries.join(accounts)).where(recoveries.c.device == device)
+        row = self._connection.execute(both).one_or_none()
+        if row is None:
+            return None
+        return _account(*row[: len(_ACCOUNT)]), WaitingRecovery(*row[len(_ACCOUNT) :])
 
     async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
         """As the port says."""
@@ -163,6 +236,12 @@ class SqlAccounts:
         if not row.last_resort:
             self._connection.execute(delete(key_packages).where(key_packages.c.key_package_id == row.key_package_id))
         return bytes(row.message)
+
+
+def _account(user: UserUri, user_id: int, account_key: bytes, version: int, *rest: Any) -> Account:
+    device_list, listed_at_ms, keys = rest
+    former = tuple(keys[at : at + PUBLIC_KEY_BYTES] for at in range(0, len(keys), PUBLIC_KEY_BYTES))
+    return Account(user, user_id, account_key, version, device_list, listed_at_ms, former)
 
 
 def _device(device: str, device_id: int, session_key: bytes, revoked_at_ms: int | None) -> Device:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Select, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
+from nightlight.protocol.signature import PUBLIC_KEY_BYTES
 from nightlight.server.adapters.sql.tables import accounts, devices, members, rooms, stances
 from nightlight.server.domain.contact import Pair, Stance
 
@@ -51,6 +52,15 @@ class SqlContacts:
         return self._connection.execute(
             select(func.count()).select_from(stances).where(stances.c.owner == user)
         ).scalar_one()
+
+    async def replacements(self, user: UserUri) -> dict[UserUri, int]:
+        """As the port says."""
+        found = (
+            select(accounts.c.user, func.length(accounts.c.former_keys))
+            .join(stances, stances.c.other == accounts.c.user)
+            .where(stances.c.owner == user, func.length(accounts.c.former_keys) > 0)
+        )
+        return {UserUri(other): length // PUBLIC_KEY_BYTES for other, length in self._connection.execute(found)}
 
     async def rooms_of_two(self, one: UserUri, other: UserUri) -> list[RoomUri]:
         """As the port says."""

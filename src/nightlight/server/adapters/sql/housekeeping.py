@@ -17,6 +17,7 @@ from nightlight.server.adapters.sql.tables import (
     links,
     members,
     payloads,
+    recoveries,
     rooms,
     sessions,
     uploads,
@@ -83,6 +84,11 @@ def _sessions(connection: Connection, before_ms: TimestampMs, rows_max: int) -> 
 def _links(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
     old = select(links.c.mailbox).where(links.c.expires_at_ms < before_ms).limit(rows_max)
     return connection.execute(delete(links).where(links.c.mailbox.in_(old))).rowcount
+
+
+def _recoveries(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
+    del rows_max  # one a person
+    return connection.execute(delete(recoveries).where(recoveries.c.ready_at_ms < before_ms)).rowcount
 
 
 def _used_nonces(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
@@ -159,6 +165,7 @@ def _remove(connection: Connection, old: Select[Any], before_ms: TimestampMs) ->
 
 
 _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
+    "recoveries": _recoveries,
     "links": _links,
     "sessions": _sessions,
     "used_nonces": _used_nonces,

@@ -42,6 +42,13 @@ accounts = Table(
     Column("list_version", BigInteger, nullable=False, comment="of the newest device list"),
     Column("device_list", LargeBinary, nullable=False, comment="the newest SignedDeviceList, as the person signed it"),
     Column("listed_at_ms", BigInteger, nullable=False, comment="when the newest device list came"),
+    Column(
+        "former_keys",
+        LargeBinary,
+        nullable=False,
+        server_default="",
+        comment="account keys that this one has replaced, oldest first, 32 bytes each",
+    ),
     Column("created_at_ms", BigInteger, nullable=False),
 )
 
@@ -54,6 +61,29 @@ devices = Table(
     Column("session_key", LargeBinary, nullable=False, comment="Ed25519 public key for signing in, 32 bytes"),
     Column("added_at_ms", BigInteger, nullable=False),
     Column("revoked_at_ms", BigInteger, comment="since when the device list no longer names it"),
+    Column("credential", LargeBinary, comment="of its leaves, by the device that has replaced the account key"),
+)
+
+successions = Table(
+    "successions",
+    metadata,
+    Column("user_id", ForeignKey(accounts.c.user_id), nullable=False),
+    Column("number", Integer, nullable=False, comment="from 0, the oldest"),
+    Column("succession", LargeBinary, nullable=False, comment="as protocol.succession encodes it"),
+    PrimaryKeyConstraint("user_id", "number"),
+    sqlite_with_rowid=False,
+)
+
+recoveries = Table(
+    "recoveries",
+    metadata,
+    Column("user_id", ForeignKey(accounts.c.user_id), primary_key=True),
+    Column("device", Text, nullable=False, unique=True, comment="device URI: whose keys these are; no device yet"),
+    Column("signature_key", LargeBinary, nullable=False, comment="Ed25519 public key of its leaves, 32 bytes"),
+    Column("session_key", LargeBinary, nullable=False, comment="Ed25519 public key for signing in, 32 bytes"),
+    Column("account_key", LargeBinary, nullable=False, comment="Ed25519 public key that is to follow, 32 bytes"),
+    Column("begun_at_ms", BigInteger, nullable=False),
+    Column("ready_at_ms", BigInteger, nullable=False, index=True, comment="not before then"),
 )
 
 links = Table(
