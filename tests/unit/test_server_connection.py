@@ -228,7 +228,7 @@ def test_a_device_that_was_revoked_is_sent_away() -> None:
     everyone, (toms,) = connections(Caller(TOMS, 2, TOMAS, 2))
     everyone.revoke(TOMS)
     everyone.revoke(MIRAS)
-    assert (len(everyone), toms._ended) == (0, "revoked")
+    assert (len(everyone), toms._ended) == (0, "removed")
 
 
 def test_a_refusal_is_an_answer_too() -> None:
