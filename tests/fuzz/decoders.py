@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from nightlight.errors import ProblemName
-from nightlight.protocol import attachment, cbor, codec, content, franking, ids, messages, profile, roles
+from nightlight.protocol import attachment, bodies, cbor, codec, content, franking, ids, messages, profile, roles
 from nightlight.protocol.codec import u16, u64, write_vector
 from nightlight.protocol.contact_code import ContactCode
 from nightlight.protocol.content import MessageStatus
@@ -91,6 +93,45 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
     return report
 
 
+DEVICES = messages.UserDevices(ADA, ACCOUNT.public, LIST.sign(ACCOUNT.sign).encode())
+A_ROOM = messages.Room(
+    ROOM, 3, 12, [messages.RoomMember(PHONE.uri, 1, revoked=False)], [messages.RoomParticipant(ADA, "owner")]
+)
+ANSWERS: list[tuple[Any, Any]] = [
+    (messages.BlobUpload, messages.BlobUpload("0" * 32, 99, 0, 2**20, finished=False)),
+    (messages.Challenge, messages.Challenge("https://courier.example", bytes(32), 1_900_000_000_000)),
+    (messages.ClaimedKeyPackages, messages.ClaimedKeyPackages(DEVICES, [b"one", b""])),
+    (messages.Directory, messages.Directory("mimi://hub.example", ["courier.example"], [bytes(32), b"\xff" * 32])),
+    (messages.KeyPackageCount, messages.KeyPackageCount(99, has_last_resort=True)),
+    (messages.Mailbox, messages.Mailbox(b"sealed")),
+    (messages.Room, A_ROOM),
+    (messages.Session, messages.Session("token", 1_900_000_000_000)),
+    (messages.UserDevices, DEVICES),
+    (list[messages.Contact], [messages.Contact(ADA, messages.ContactState.ASKED, 1_900_000_000_000)] * 2),
+    (list[messages.Room], [A_ROOM, A_ROOM]),
+    (object, None),
+]
+PROBLEMS = [
+    {"type": "https://nightlight.example/problems/wrong_epoch", "title": "words", "status": 409, "epoch": 8},
+    {"type": "/problems/not_found"},
+]
+
+
+def _ignored(data: bytes) -> None:
+    bodies.read_body(data, object)
+
+
+def _body(kind: Any, good: object) -> Decoder:
+    """Reads answers of one ``kind``; of an ``object`` only whether it is JSON counts."""
+    name = kind.__name__ if isinstance(kind, type) else str(kind).replace(f"{messages.__name__}.", "")
+    return Decoder(
+        f"bodies.read_body[{name}]",
+        _ignored if kind is object else lambda data: bodies.read_body(data, kind),
+        [msgspec.json.encode(good)],
+        empty=kind is object,
+    )
+
+
 ATTACHMENTS = [bytes.fromhex(row["cbor"]) for row in read("attachment")["messages"]]
 PROFILES = [bytes.fromhex(row["message"]) for row in read("profile")["profiles"] + read("profile")["others"]]
 ROLES = [bytes.fromhex(row["before"]) for row in read("roles")["steps"]]
@@ -99,6 +140,8 @@ DECODERS = [
     Decoder(
         "attachment.read_attachments", lambda data: attachment.read_attachments(content.decode(data).body), ATTACHMENTS
     ),
+    *(_body(kind, good) for kind, good in ANSWERS),
+    Decoder("bodies.read_problem", bodies.read_problem, [msgspec.json.encode(problem) for problem in PROBLEMS]),
     Decoder("cbor.decode", cbor.decode, CBOR, cbor.encode),
     Decoder("codec.read_private_message", codec.read_private_message, [PRIVATE]),
     Decoder("codec.read_public_message_header", codec.read_public_message_header, [PUBLIC]),

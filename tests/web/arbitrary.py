@@ -1,12 +1,15 @@
-"""Makes bytes that are nearly good: values of CBOR and MessagePack, written as a careless program would.
+"""Makes bytes that are nearly good: values of CBOR, MessagePack and JSON, written as a careless program would.
 
 Damaging samples seldom makes a new value that is well-formed; these do, so that two decoders are compared on what they
 accept as well. The same ``Random``, the same bytes.
 """
 
+import base64
+import json
 import struct
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 _URIS = ["mimi://courier.example/u/ada", "mimi://courier.example/r/harbour", "mimi://courier.example/d/ada/phone"]
 _TEXTS = ["", "a", "bb", "é", "ﻼ", "\U0001f600", "\ufeff", "text/plain;charset=utf-8", *_URIS]
@@ -218,3 +221,90 @@ _FRAMES: list[tuple[str, list[list[Maker]]]] = [
     ("goodbye", [[_packed_name("stopping", "slow")]]),
     ("farewell", [[_nil]]),
 ]
+
+
+# --- JSON -------------------------------------------------------------------------------------------------
+
+
+def body(random: Random, good: bytes) -> bytes:
+    """The answer ``good``, in which something is odd most of the time."""
+    value = json.loads(good)
+    for _ in range(random.choice([0, 1, 1, 1, 2])):
+        value = _changed(random, value)
+    return _written(random, value).encode(errors="surrogatepass") + random.choice([b""] * 20 + [b"\n", b",", b"\xff"])
+
+
+class Raw(str):
+    """JSON as it stands, which no value writes."""
+
+    __slots__ = ()
+
+
+def _changed(random: Random, value: Any) -> Any:
+    """``value`` with one thing in it changed; often deep inside."""
+    if isinstance(value, dict) and value and random.random() < 0.85:
+        name = random.choice(list(value))
+        kind = random.random()
+        if kind < 0.1:
+            return {each: value[each] for each in value if each != name}
+        if kind < 0.2:
+            return value | {random.choice(["more", "", "__proto__", "\ud800"]): _any_json(random, 0)}
+        return value | {name: _changed(random, value[name])}
+    if isinstance(value, list) and random.random() < 0.7:
+        items = [*value, _any_json(random, 0)] if not value or random.random() < 0.2 else value
+        at = random.randrange(len(items))
+        return [*items[:at], *[_changed(random, items[at])] * random.choice([0, 1, 1, 1, 2]), *items[at + 1 :]]
+    if isinstance(value, str) and random.random() < 0.7:
+        return _other_text(random, value)
+    return _any_json(random, 0)
+
+
+def _other_text(random: Random, text: str) -> str:
+    """Another base64, another name, or nearly the same."""
+    data = base64.b64encode(_bytes(random)).decode()
+    at = random.randrange(len(text) + 1)
+    odd = text[:at] + random.choice(["=", " ", "\n", "A", "B", "-", "/", "\ud800", "é", "\0"]) + text[at:]
+    names = [*_URIS, "mimi://hub.example", "0" * 32, "f" * 31, "asked", "connected", "/problems/internal", "x" * 256]
+    return random.choice([data, data.rstrip("="), odd, odd[::-1], text[:at], text.upper(), random.choice(names)])
+
+
+def _any_json(random: Random, depth: int) -> Any:
+    if depth < 3 and random.random() < 0.3:
+        items = [_any_json(random, depth + 1) for _ in range(random.randint(0, 3))]
+        return random.choice([items, {f"m{at}": item for at, item in enumerate(items)}])
+    if random.random() < 0.05:
+        deep = random.choice([4, 5, 6, 7, 8, 9, 2_000])
+        return Raw("[" * deep + "]" * deep)
+    return random.choice([*_EDGES, None, True, False, 0.0, 1.5, *_TEXTS, *map(Raw, _NUMBERS)])
+
+
+_NUMBERS = [
+    *("1.0", "-0", "-0.0", "-1", "1e2", "1E+2", "1e400", "-1e400", "01", "+1", ".5", "1.", "0x1", "NaN", "Infinity"),
+    *("-Infinity", str(2**53 - 1), str(2**53), str(2**53 + 1), f"{2**53 - 1}.4", "9" * 5_000, "undefined", "'a'"),
+]
+
+
+def _written(random: Random, value: Any) -> str:
+    """JSON, written in any of its ways, and in some that are none."""
+    if isinstance(value, Raw):
+        return value
+    space = random.choice([""] * 30 + [" ", "\n", "\t", "\r", "\u00a0", "\ufeff", "/**/"])
+    if isinstance(value, dict):
+        members = [f"{_written(random, name)}{space}:{_written(random, member)}" for name, member in value.items()]
+        if members and random.random() < 0.05:
+            members.append(random.choice(members))
+        return space + "{" + ",".join(members) + random.choice([""] * 50 + [","]) + "}"
+    if isinstance(value, list):
+        return space + "[" + ",".join(_written(random, item) for item in value) + random.choice([""] * 50 + [","]) + "]"
+    if isinstance(value, str):
+        return space + _written_text(random, value)
+    return space + json.dumps(value)
+
+
+def _written_text(random: Random, text: str) -> str:
+    kind = random.random()
+    if kind < 0.9:
+        return json.dumps(text, ensure_ascii=random.random() < 0.5)
+    if kind < 0.98:
+        return '"' + "".join(f"\\u{ord(letter):04x}" for letter in text if ord(letter) < 2**16) + '"'
+    return random.choice([f"'{text}'", f'"{text}', '"\\x41"', '"\t"', '"\\u12"', '"\x7f"'])

@@ -40,10 +40,16 @@ class Preview:
     content: bytes
 
 
+def maker_for(decoder: Decoder) -> Callable[[Random], bytes] | None:
+    if decoder.name.startswith("bodies."):
+        return lambda random: arbitrary.body(random, random.choice(decoder.samples))
+    return ARBITRARY.get(decoder.name)
+
+
 def inputs(decoder: Decoder) -> Iterator[bytes]:
     """The good samples, made ones where the decoder has a maker, bytes of no kind, and damaged ones."""
     random = Random(f"{SEED} {decoder.name}")  # noqa: S311 - repeatable, and keeps nothing secret
-    make = ARBITRARY.get(decoder.name)
+    make = maker_for(decoder)
     made = INPUTS // 2 if make else 0
     noise = INPUTS // 20
     yield from decoder.samples
@@ -75,7 +81,8 @@ def plain(value: object) -> Any:
 def named(value: object) -> dict[str, Any]:
     """The fields of a frame, header, content or part; also which kind it is, where TypeScript has no class for that."""
     if isinstance(value, msgspec.Struct):
-        return {"frame": value.__struct_config__.tag} | msgspec.structs.asdict(value)
+        tag = value.__struct_config__.tag
+        return ({"frame": tag} if tag else {}) | msgspec.structs.asdict(value)
     assert is_dataclass(value)
     if isinstance(value, Attachment) and value.preview is not None:
         preview = Preview(value.preview.content_type, value.preview.content)

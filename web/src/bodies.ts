@@ -1,10 +1,14 @@
 /**
- * What the HTTP interface answers: JSON objects, in which bytes are base64. Members that are not known are ignored.
+ * What the HTTP interface answers, read strictly, so that every client reads the same or refuses.
  *
- * Source: `docs/protocol.md`, HTTP.
+ * JSON alone leaves too much open: `1.0` and `1`, integers that only some languages hold, half a surrogate pair, the many
+ * ways to write one byte in base64. None of these is of the interface. Members that are not known are ignored, and of two
+ * with one name the last counts, which is all that a browser's own reader can do.
+ *
+ * Source: RFC 8259 "JSON"; RFC 7493 "I-JSON" section 2; RFC 4648 section 3.5 "Canonical Encoding"; `docs/protocol.md`.
  */
 
-import type { Bytes } from './codec.ts';
+import { type Bytes, readUtf8 } from './codec.ts';
 import { PROBLEM_NAMES, type ProblemName, RemoteProtocolError } from './errors.ts';
 import {
   type BlobId,
@@ -39,6 +43,41 @@ export function fromBase64(text: string): Bytes | null {
   }
 }
 
+// --- JSON -----------------------------------------------------------------------------------------------------------
+
+/** Objects and arrays inside each other. The interface needs four. */
+const MAX_DEPTH = 8;
+const TEXTS = /"(?:[^"\\]|\\.)*"/gu;
+const FRACTION_OR_EXPONENT = /\d[.eE]/u;
+
+/** The JSON in `data`, UTF-8; none at all is null. Throws `RemoteProtocolError` NL-541. */
+export function readJson(data: Uint8Array): unknown {
+  if (data.length === 0) return null;
+  const text = readUtf8(data) ?? refuse();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    refuse();
+  }
+  // JSON.parse makes 1 of 1.0; no member of the interface is written like that.
+  if (FRACTION_OR_EXPONENT.test(text.replace(TEXTS, ''))) refuse();
+  check(value, 0);
+  return value;
+}
+
+/** Throws for what only some languages can hold, in members that are not known too. */
+function check(value: unknown, depth: number): void {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) refuse();
+  if (typeof value === 'string' && !value.isWellFormed()) refuse();
+  if (typeof value !== 'object' || value === null) return;
+  if (depth === MAX_DEPTH) refuse();
+  for (const [name, member] of Object.entries(value)) {
+    check(name, depth);
+    check(member, depth + 1);
+  }
+}
+
 // --- members --------------------------------------------------------------------------------------------------------
 
 function refuse(): never {
@@ -59,8 +98,17 @@ class Members {
   }
 
   text(name: string): string {
-    const value = this.#get(name);
-    return typeof value === 'string' ? value : refuse();
+    return asText(this.#get(name));
+  }
+
+  /** A name on the wire that `parse` takes. */
+  name<Name extends string>(name: string, parse: (text: string) => Name): Name {
+    const text = this.text(name);
+    try {
+      return parse(text);
+    } catch {
+      refuse();
+    }
   }
 
   flag(name: string): boolean {
@@ -126,7 +174,7 @@ export function readBlobUpload(value: unknown): BlobUpload {
   const chunkBytes = members.uint('chunk_bytes');
   if (chunkBytes === 0) refuse();
   return {
-    blob: parseBlobId(members.text('blob')),
+    blob: members.name('blob', parseBlobId),
     size: members.uint('size'),
     received: members.uint('received'),
     chunkBytes,
@@ -144,7 +192,7 @@ export interface Directory {
 export function readDirectory(value: unknown): Directory {
   const members = new Members(value);
   return {
-    hub: parseHubUri(members.text('hub')),
+    hub: members.name('hub', parseHubUri),
     providers: members.list('providers', asText) as ProviderName[],
     frankingKeys: members.list('franking_keys', (key) => asBytes(key, KEY_BYTES)),
   };
@@ -187,7 +235,7 @@ export interface UserDevices {
 export function readUserDevices(value: unknown): UserDevices {
   const members = new Members(value);
   return {
-    user: parseUserUri(members.text('user')),
+    user: members.name('user', parseUserUri),
     accountKey: members.bytes('account_key', KEY_BYTES),
     deviceList: members.bytes('device_list'),
   };
@@ -232,7 +280,7 @@ export function readContacts(value: unknown): Contact[] {
   return readList(value, (item) => {
     const members = new Members(item);
     return {
-      user: parseUserUri(members.text('user')),
+      user: members.name('user', parseUserUri),
       state: members.oneOf('state', CONTACT_STATES),
       sinceMs: members.uint('since_ms') as TimestampMs,
     };
@@ -270,20 +318,20 @@ export interface Room {
 export function readRoom(value: unknown): Room {
   const members = new Members(value);
   return {
-    room: parseRoomUri(members.text('room')),
+    room: members.name('room', parseRoomUri),
     epoch: members.uint('epoch'),
     head: members.uint('head') as Seq,
     members: members.list('members', (item) => {
       const member = new Members(item);
       return {
-        device: parseDeviceUri(member.text('device')),
+        device: member.name('device', parseDeviceUri),
         joinedSeq: member.uint('joined_seq') as Seq,
         revoked: member.flag('revoked'),
       };
     }),
     participants: members.list('participants', (item) => {
       const participant = new Members(item);
-      return { user: parseUserUri(participant.text('user')), role: participant.text('role') };
+      return { user: participant.name('user', parseUserUri), role: participant.text('role') };
     }),
   };
 }

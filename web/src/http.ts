@@ -4,7 +4,7 @@
  * Source: `docs/protocol.md`, HTTP.
  */
 
-import { type Directory, type Problem, readDirectory, readProblem } from './bodies.ts';
+import { type Directory, type Problem, readDirectory, readJson, readProblem } from './bodies.ts';
 import type { Bytes } from './codec.ts';
 import { RefusedError, RemoteProtocolError, UnavailableError } from './errors.ts';
 
@@ -33,9 +33,9 @@ export async function ask<Answer>(path: string, { method = 'GET', token, body, r
   if (body !== undefined) headers.set('content-type', isRaw ? 'application/octet-stream' : 'application/json');
   const content = isRaw ? body : JSON.stringify(body ?? null);
   const response = await request(path, { method, headers, body: body === undefined ? null : content });
-  const answer = await json(response);
-  if (response.ok) return read(answer);
-  throw failure(readProblem(answer), response);
+  const data = await bytes(response);
+  if (response.ok) return read(readJson(data));
+  throw failure(data, response);
 }
 
 /**
@@ -46,8 +46,8 @@ export async function ask<Answer>(path: string, { method = 'GET', token, body, r
 export async function askRange(path: string, first: number, last: number, token: string): Promise<Bytes> {
   const headers = new Headers({ authorization: `Bearer ${token}`, range: `bytes=${first}-${last}` });
   const response = await request(path, { headers });
-  if (!response.ok) throw failure(readProblem(await json(response)), response);
-  const data = new Uint8Array(await within(() => response.arrayBuffer()));
+  const data = await bytes(response);
+  if (!response.ok) throw failure(data, response);
   if (response.status !== PARTIAL || data.length > last + 1 - first) {
     throw new RemoteProtocolError('NL-541', 'another range than was asked for');
   }
@@ -66,16 +66,20 @@ async function within<Value>(work: () => Promise<Value>): Promise<Value> {
   }
 }
 
-async function json(response: Response): Promise<unknown> {
-  const text = await within(() => response.text());
-  try {
-    return text === '' ? null : JSON.parse(text);
-  } catch {
-    throw new RemoteProtocolError('NL-541', 'an answer that is not JSON');
-  }
+async function bytes(response: Response): Promise<Bytes> {
+  return new Uint8Array(await within(() => response.arrayBuffer()));
 }
 
-function failure({ name, epoch }: Problem, response: Response): Error {
+/** Throws `RemoteProtocolError` NL-541 where `data` is no problem, unless a proxy speaks for a server in trouble. */
+function failure(data: Bytes, response: Response): Error {
+  let problem: Problem;
+  try {
+    problem = readProblem(readJson(data));
+  } catch (error) {
+    if (response.status < SERVER_ERROR) throw error;
+    return new UnavailableError('the server does not answer as it should', 1);
+  }
+  const { name, epoch } = problem;
   const retryAfter = response.headers.get('retry-after');
   if (retryAfter === null && response.status < SERVER_ERROR) return new RefusedError(name, epoch);
   return new UnavailableError('the server cannot answer now', Number(retryAfter) || 1);

@@ -6,6 +6,7 @@ import {
   readClaimedKeyPackages,
   readContacts,
   readDirectory,
+  readJson,
   readKeyPackageCount,
   readProblem,
   readRoom,
@@ -13,6 +14,7 @@ import {
   readUserDevices,
   toBase64,
 } from '../src/bodies.ts';
+import { utf8 } from '../src/codec.ts';
 import { checkOf } from './vectors.ts';
 
 const KEY = toBase64(new Uint8Array(32).fill(7));
@@ -81,6 +83,17 @@ test('what is no object is no answer', async () => {
     expect(await checkOf(() => readDirectory(value))).toBe('NL-541');
   }
   expect(await checkOf(() => readContacts({}))).toBe('NL-541');
+});
+
+test.each([
+  ...['1.0', '1e0', '-1', '9007199254740992', '"1"', 'true', 'NaN', '01'],
+  ...['1, "more": 1.5', '1, "more": 9007199254740992', String.raw`1, "more": "\ud800"`, String.raw`1, "\ud800": 1`],
+  ...[`1, "more": ${'['.repeat(8)}${']'.repeat(8)}`, `1, "more": ${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+])('what only some languages read is refused wherever it stands: %.40s', async (odd) => {
+  const good = '{"remaining": 1, "has_last_resort": true}';
+  const read = (text: string): unknown => readKeyPackageCount(readJson(utf8(text)));
+  expect(read(good)).toEqual({ remaining: 1, hasLastResort: true });
+  expect(await checkOf(() => read(good.replace('1', () => odd)))).toBe('NL-541');
 });
 
 test('base64 has one form', () => {

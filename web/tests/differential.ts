@@ -8,6 +8,7 @@
 import { createInterface } from 'node:readline';
 
 import { readAttachments } from '../src/attachment.ts';
+import * as bodies from '../src/bodies.ts';
 import * as cbor from '../src/cbor.ts';
 import { readPrivateMessage, readPublicMessageHeader, type Bytes } from '../src/codec.ts';
 import { decodeContactCode } from '../src/contact-code.ts';
@@ -40,6 +41,19 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
   const list = await verifyDeviceList(signed, setting.user, fromHex(setting.accountKey), setting.nowMs);
   return {
     'attachment.read_attachments': (data) => readAttachments(content.decode(data).body),
+    'bodies.read_body[BlobUpload]': body(bodies.readBlobUpload),
+    'bodies.read_body[Challenge]': body(bodies.readChallenge),
+    'bodies.read_body[ClaimedKeyPackages]': body(bodies.readClaimedKeyPackages),
+    'bodies.read_body[Directory]': body(bodies.readDirectory),
+    'bodies.read_body[KeyPackageCount]': body(bodies.readKeyPackageCount),
+    'bodies.read_body[Mailbox]': body((value) => ({ package: bodies.readMailbox(value) })),
+    'bodies.read_body[Room]': body(bodies.readRoom),
+    'bodies.read_body[Session]': body(bodies.readSession),
+    'bodies.read_body[UserDevices]': body(bodies.readUserDevices),
+    'bodies.read_body[list[Contact]]': body(bodies.readContacts),
+    'bodies.read_body[list[Room]]': body(bodies.readRooms),
+    'bodies.read_body[object]': body(() => null),
+    'bodies.read_problem': body(bodies.readProblem),
     'cbor.decode': cbor.decode,
     'codec.read_private_message': readPrivateMessage,
     'codec.read_public_message_header': readPublicMessageHeader,
@@ -66,6 +80,10 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'profile.read_profile': (data) => readProfile(content.decode(data).body),
     'roles.decode_roles': decodeRoles,
   };
+}
+
+function body(read: (value: unknown) => unknown): Decoder {
+  return (data) => read(bodies.readJson(data));
 }
 
 function readStatusReport(data: Bytes): unknown {

@@ -11,7 +11,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidMessage, InvalidStatus, WebSocketException
 
-from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
+from nightlight.errors import PROBLEMS, RefusedError, RemoteProtocolError, UnavailableError
+from nightlight.protocol.bodies import read_body, read_problem
 from nightlight.protocol.messages import ClientFrame, ServerFrame, encode_frame, read_server_frame
 
 REQUEST_TIMEOUT_S = 20.0
@@ -155,29 +156,21 @@ async def read_range(response: httpx.Response, wanted: int) -> bytes:
     return bytes(pieces)
 
 
-class _Problem(msgspec.Struct):
-    """RFC 9457, the fields that we read."""
-
-    type: str = ""
-    epoch: int | None = None
-
-
 def read_answer(status: int, content: bytes, answer: type[T], retry_after: str | None = None) -> T:
     """What the server answered, as ``answer``.
 
     Raises for problems ``UnavailableError`` if the server is in trouble or says when to ask again, else
     ``RefusedError``; for anything else ``RemoteProtocolError`` NL-541.
     """
+    if httpx.codes.is_success(status):
+        return read_body(content, answer)
     try:
-        if httpx.codes.is_success(status):
-            return msgspec.json.decode(content or b"null", type=answer)
-        problem = msgspec.json.decode(content, type=_Problem)
-        name = ProblemName(problem.type.rpartition("/")[2])
-    except (msgspec.DecodeError, ValueError) as error:
+        problem = read_problem(content)
+    except RemoteProtocolError as error:
         if httpx.codes.is_server_error(status):
             raise UnavailableError("the server does not answer as it should") from error
-        raise RemoteProtocolError("NL-541", "an answer that is not of this interface") from error
-    if retry_after is not None or PROBLEMS[name].status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise
+    if retry_after is not None or PROBLEMS[problem.name].status >= httpx.codes.INTERNAL_SERVER_ERROR:
         wait = int(retry_after) if retry_after is not None and retry_after.isdecimal() else 1
-        raise UnavailableError(PROBLEMS[name].title, retry_after_s=wait)
-    raise RefusedError(name, epoch=problem.epoch)
+        raise UnavailableError(PROBLEMS[problem.name].title, retry_after_s=wait)
+    raise RefusedError(problem.name, epoch=problem.epoch)

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from nightlight.errors import ProblemName, RemoteProtocolError
 from nightlight.protocol.credential import MAX_DEVICES
+from nightlight.protocol.ids import parse_blob_id, parse_device_uri, parse_hub_uri, parse_room_uri, parse_user_uri
 from nightlight.protocol.linking import PACKAGE_BYTES_MAX
 
 Uri = Annotated[str, Meta(max_length=255)]
@@ -301,6 +302,9 @@ class PendingRecovery(Struct, frozen=True):
     begun_at_ms: U64
     ready_at_ms: U64
 
+    def __post_init__(self) -> None:
+        parse_user_uri(self.user)
+
 
 class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/key-packages: MLSMessages with one KeyPackage each, for the caller's device."""
@@ -350,6 +354,9 @@ class Contact(Struct, frozen=True):
     since_ms: U64
     successions: U64 = 0
 
+    def __post_init__(self) -> None:
+        parse_user_uri(self.user)
+
 
 class ContactAction(StrEnum):
     """POST /v1/contacts/{action}."""
@@ -383,7 +390,10 @@ class RoomMember(Struct, frozen=True):
 
     device: Uri
     joined_seq: U64
-    revoked: bool = False
+    revoked: bool
+
+    def __post_init__(self) -> None:
+        parse_device_uri(self.device)
 
 
 class RoomParticipant(Struct, frozen=True):
@@ -391,6 +401,9 @@ class RoomParticipant(Struct, frozen=True):
 
     user: Uri
     role: str
+
+    def __post_init__(self) -> None:
+        parse_user_uri(self.user)
 
 
 class Room(Struct, frozen=True):
@@ -401,6 +414,9 @@ class Room(Struct, frozen=True):
     head: U64
     members: list[RoomMember]
     participants: list[RoomParticipant]
+
+    def __post_init__(self) -> None:
+        parse_room_uri(self.room)
 
 
 class BlobCreation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -424,6 +440,9 @@ class BlobUpload(Struct, frozen=True):
     chunk_bytes: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     finished: bool
 
+    def __post_init__(self) -> None:
+        parse_blob_id(self.blob)
+
 
 class Directory(Struct, frozen=True):
     """GET /v1/directory: what clients pin of this hub. Public.
@@ -434,3 +453,6 @@ class Directory(Struct, frozen=True):
     hub: Uri
     providers: list[str]
     franking_keys: list[Key32]
+
+    def __post_init__(self) -> None:
+        parse_hub_uri(self.hub)

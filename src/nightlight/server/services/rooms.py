@@ -55,7 +55,7 @@ class RoomService:
                 raise RefusedError(ProblemName.CONFLICT)  # NL-434
             if await unit.rooms.count(caller.device_id) > self.rooms_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-436
-        return Room(room, 0, 0, [RoomMember(caller.device, 1)], _participants({caller.user: Role.OWNER}))
+        return Room(room, 0, 0, [RoomMember(caller.device, 1, revoked=False)], _participants({caller.user: Role.OWNER}))
 
     async def of(self, caller: Caller) -> list[Room]:
         """The rooms that the caller's device is in."""
