@@ -93,7 +93,7 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
     return report
 
 
-DEVICES = messages.UserDevices(ADA, ACCOUNT.public, LIST.sign(ACCOUNT.sign).encode())
+DEVICES = messages.UserDevices(ADA, ACCOUNT.public, LIST.sign(ACCOUNT.sign).encode(), [b"one"], b"credential")
 A_ROOM = messages.Room(
     ROOM, 3, 12, [messages.RoomMember(PHONE.uri, 1, revoked=False)], [messages.RoomParticipant(ADA, "owner")]
 )
@@ -104,10 +104,12 @@ ANSWERS: list[tuple[Any, Any]] = [
     (messages.Directory, messages.Directory("mimi://hub.example", ["courier.example"], [bytes(32), b"\xff" * 32])),
     (messages.KeyPackageCount, messages.KeyPackageCount(99, has_last_resort=True)),
     (messages.Mailbox, messages.Mailbox(b"sealed")),
+    (messages.Recovery, messages.Recovery(DEVICES, 1_900_000_000_000)),
     (messages.Room, A_ROOM),
     (messages.Session, messages.Session("token", 1_900_000_000_000)),
     (messages.UserDevices, DEVICES),
     (list[messages.Contact], [messages.Contact(ADA, messages.ContactState.ASKED, 1_900_000_000_000)] * 2),
+    (list[messages.PendingRecovery], [messages.PendingRecovery(PHONE.uri, 1_900_000_000_000, 1_900_000_000_000)]),
     (list[messages.Room], [A_ROOM, A_ROOM]),
     (object, None),
 ]

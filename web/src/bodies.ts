@@ -125,12 +125,21 @@ class Members {
     return this.#get(name) === undefined ? null : this.uint(name);
   }
 
+  optionalBytes(name: string): Bytes | null {
+    const value = this.#get(name);
+    return value === undefined || value === null ? null : asBytes(value);
+  }
+
   bytes(name: string, length?: number): Bytes {
     return asBytes(this.#get(name), length);
   }
 
   oneOf<Name extends string>(name: string, names: readonly Name[]): Name {
     return names.find((known) => known === this.#get(name)) ?? refuse();
+  }
+
+  optionalList<Item>(name: string, read: (value: unknown) => Item): Item[] {
+    return this.#get(name) === undefined ? [] : this.list(name, read);
   }
 
   list<Item>(name: string, read: (value: unknown) => Item): Item[] {
@@ -225,11 +234,18 @@ export function readSession(value: unknown): Session {
   return { token: members.text('token'), expiresAtMs: members.uint('expires_at_ms') as TimestampMs };
 }
 
-/** What a contact needs to check a leaf. `deviceList`: signed; nothing in it is believed yet. */
+/**
+ * What a contact needs to check a leaf. `deviceList`: signed; nothing in it is believed yet.
+ *
+ * `successions`: how each account key followed the one before, oldest first. `credential`: for the caller alone, of the
+ * caller's own leaves, where another of their devices has replaced the account key.
+ */
 export interface UserDevices {
   readonly user: UserUri;
   readonly accountKey: Bytes;
   readonly deviceList: Bytes;
+  readonly successions: readonly Bytes[];
+  readonly credential: Bytes | null;
 }
 
 export function readUserDevices(value: unknown): UserDevices {
@@ -238,7 +254,27 @@ export function readUserDevices(value: unknown): UserDevices {
     user: members.name('user', parseUserUri),
     accountKey: members.bytes('account_key', KEY_BYTES),
     deviceList: members.bytes('device_list'),
+    successions: members.optionalList('successions', (bytes) => asBytes(bytes)),
+    credential: members.optionalBytes('credential'),
   };
+}
+
+/** Somebody with the recovery key of the caller makes `device` theirs then. */
+export interface PendingRecovery {
+  readonly device: DeviceUri;
+  readonly begunAtMs: TimestampMs;
+  readonly readyAtMs: TimestampMs;
+}
+
+export function readRecoveries(value: unknown): PendingRecovery[] {
+  return readList(value, (item) => {
+    const members = new Members(item);
+    return {
+      device: members.name('device', parseDeviceUri),
+      begunAtMs: members.uint('begun_at_ms') as TimestampMs,
+      readyAtMs: members.uint('ready_at_ms') as TimestampMs,
+    };
+  });
 }
 
 /** How many single-use key packages are left for the caller's device. */
@@ -274,6 +310,8 @@ export interface Contact {
   readonly user: UserUri;
   readonly state: ContactState;
   readonly sinceMs: TimestampMs;
+  /** Of somebody connected: how often their account key was replaced. */
+  readonly successions: number;
 }
 
 export function readContacts(value: unknown): Contact[] {
@@ -283,6 +321,7 @@ export function readContacts(value: unknown): Contact[] {
       user: members.name('user', parseUserUri),
       state: members.oneOf('state', CONTACT_STATES),
       sinceMs: members.uint('since_ms') as TimestampMs,
+      successions: members.optionalUint('successions') ?? 0,
     };
   });
 }

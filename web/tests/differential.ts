@@ -52,6 +52,7 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'bodies.read_body[UserDevices]': body(bodies.readUserDevices),
     'bodies.read_body[list[Contact]]': body(bodies.readContacts),
     'bodies.read_body[list[Room]]': body(bodies.readRooms),
+    'bodies.read_body[list[PendingRecovery]]': body(bodies.readRecoveries),
     'bodies.read_body[object]': body(() => null),
     'bodies.read_problem': body(bodies.readProblem),
     'cbor.decode': cbor.decode,

@@ -265,6 +265,9 @@ class UserDevices(Struct, frozen=True):
     successions: list[bytes] = []
     credential: bytes | None = None
 
+    def __post_init__(self) -> None:
+        parse_user_uri(self.user)
+
 
 class RecoveryRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/recovery: a fresh device asks to become the one device of ``user``, whose recovery key signs.
@@ -303,7 +306,7 @@ class PendingRecovery(Struct, frozen=True):
     ready_at_ms: U64
 
     def __post_init__(self) -> None:
-        parse_user_uri(self.user)
+        parse_device_uri(self.device)
 
 
 class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
