@@ -108,8 +108,9 @@ def _session(number: int, person: Person, now_ms: int) -> Row:
 
 
 def _stances(couple: Couple, at_ms: int) -> Iterator[Row]:
-    for owner, other in itertools.permutations(couple.people, 2):
-        yield {"owner": owner.user, "other": other.user, "stance": Stance.CONNECTED.value, "since_ms": at_ms}
+    for other in (couple.recipient, *couple.absent):
+        for owner, about in itertools.permutations((couple.sender, other)):
+            yield {"owner": owner.user, "other": about.user, "stance": Stance.CONNECTED.value, "since_ms": at_ms}
 
 
 def _room(place: Place, at_ms: int) -> Row:
@@ -131,7 +132,7 @@ def _roles(couple: Couple) -> bytes:
 
 def _members(place: Place, people: Mapping[Person, int], head: int) -> Iterator[Row]:
     for person in place.couple.people:
-        cursor = 0 if person is place.couple.absent else head
+        cursor = 0 if person in place.couple.absent else head
         yield {"room_id": place.number, "device_id": people[person], "joined_seq": 1, "cursor": cursor}
 
 

@@ -37,10 +37,12 @@ _UNIT = "messages/s, there and back"
 
 
 class BareLoop(msgspec.Struct):
-    """What the bare loop prints: nanoseconds a message."""
+    """What the bare loop prints: nanoseconds a message; of the commit that adds all others, and of joining by it."""
 
     encrypt_ns: float
     decrypt_ns: float
+    add_ns: float
+    join_ns: float
 
 
 async def measure(names: Collection[str], effort: Effort, folder: Path, _console: Console) -> list[Figure]:
@@ -60,7 +62,7 @@ async def measure(names: Collection[str], effort: Effort, folder: Path, _console
 
 
 async def _vs_bare(effort: Effort) -> Figure:
-    await _build_bare_loop()
+    await build_bare_loop()
     mine, theirs = group_of_two()
     turns = [(_messages_per_s(mine, theirs), await _bare_messages_per_s()) for _ in range(effort.rounds + 1)][1:]
     return Figure(
@@ -95,7 +97,8 @@ def _messages_per_s(mine: Group, theirs: Group) -> float:
     return _MESSAGES / seconds
 
 
-async def _build_bare_loop() -> None:
+async def build_bare_loop() -> None:
+    """The bare loop can be run. Raises ``AbsentError``."""
     if shutil.which("cargo") is None:
         raise AbsentError("cargo is not installed")
     build = ["cargo", "build", "--quiet", "--release", "--locked", "--example", "bare_loop"]
@@ -107,10 +110,16 @@ async def _build_bare_loop() -> None:
 
 
 async def _bare_messages_per_s() -> float:
-    running = await asyncio.create_subprocess_exec(str(_BARE_LOOP), "1", str(_MESSAGES), stdout=asyncio.subprocess.PIPE)
-    said, _ = await running.communicate()
-    bare = msgspec.json.decode(said, type=BareLoop)
+    bare = await run_bare_loop(_MESSAGES, members=2)
     return 1e9 / (bare.encrypt_ns + bare.decrypt_ns)
+
+
+async def run_bare_loop(messages: int, *, members: int) -> BareLoop:
+    """One round of the bare loop in a group of ``members``."""
+    arguments = "1", str(messages), str(members)
+    running = await asyncio.create_subprocess_exec(str(_BARE_LOOP), *arguments, stdout=asyncio.subprocess.PIPE)
+    said, _ = await running.communicate()
+    return msgspec.json.decode(said, type=BareLoop)
 
 
 # --- with the store ---------------------------------------------------------------------------------------

@@ -56,17 +56,17 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Couple:
-    """The ``sender`` made the ``rooms`` and writes in them, the ``recipient`` reads, the ``absent`` one never comes."""
+    """The ``sender`` made the ``rooms`` and writes in them, the ``recipient`` reads, the ``absent`` never come."""
 
     sender: Person
     recipient: Person
     rooms: Sequence[Room]
-    absent: Person | None = None
+    absent: Sequence[Person] = ()
 
     @property
     def people(self) -> list[Person]:
         """Everyone in the rooms."""
-        return [person for person in (self.sender, self.recipient, self.absent) if person is not None]
+        return [self.sender, self.recipient, *self.absent]
 
 
 def submission_ids(now_ms: int) -> Iterator[bytes]:
@@ -81,20 +81,20 @@ def make_couples(
     *,
     rooms_each: int = 1,
     messages_each: int = _MESSAGES_EACH,
-    with_absent: bool = False,
+    absent: Sequence[Person] = (),
 ) -> list[Couple]:
     """``count`` couples whose groups name ``franking_key``, a hub's Ed25519 public key.
 
-    ``with_absent``: a third in each room keeps the hub from erasing what the other two have received.
+    ``absent``: who else is in each room, and keeps the hub from erasing what the other two have received.
     """
     agent = franking.FrankingAgent(franking_key, HUB).encode()
+    # One key package serves all rooms, for nobody joins them: they only count what arrives.
+    away = [key_package(person) for person in absent]
     couples = []
     for number in range(count):
         sender = make_person(f"anna{number}")
         recipient = make_person(f"ben{number}")
-        absent = make_person(f"carla{number}") if with_absent else None
-        # One key package serves all rooms, for nobody joins them: they only count what arrives.
-        others = [_key_package(person) for person in (recipient, absent) if person is not None]
+        others = [key_package(recipient), *away]
         uris = [RoomUri(f"mimi://{PROVIDER}/r/{number}-{index}") for index in range(rooms_each)]
         rooms = [_room(uri, sender, others, agent, messages_each) for uri in uris]
         couples.append(Couple(sender, recipient, rooms, absent))
@@ -122,19 +122,21 @@ def make_person(name: str) -> Person:
     )
 
 
-def _now_s() -> int:
+def now_s() -> int:
+    """Unix seconds."""
     return time.time_ns() // 1_000_000_000
 
 
-def _key_package(person: Person) -> bytes:
-    [key_package] = person.member.key_packages(1, lifetime_s=_LIFETIME_S, now_s=_now_s())
-    return key_package
+def key_package(person: Person) -> bytes:
+    """A new one, as an MLSMessage."""
+    [package] = person.member.key_packages(1, lifetime_s=_LIFETIME_S, now_s=now_s())
+    return package
 
 
 def _room(uri: RoomUri, sender: Person, others: Sequence[bytes], agent: bytes, messages_each: int) -> Room:
     group = sender.member.create_group(uri.encode(), agent)
     group_info_hash = hashlib.sha256(group.group_info()).digest()
-    staged = group.commit(add=others, now_s=_now_s())
+    staged = group.commit(add=others, now_s=now_s())
     assert staged.welcome is not None
     group.accept()
     view = PublicGroup.from_group_info(group.group_info())

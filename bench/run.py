@@ -25,6 +25,7 @@ import bench.catchup
 import bench.crypto
 import bench.delivery
 import bench.franking
+import bench.group
 import bench.idle
 import bench.receive
 import bench.web
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Measure] = {
     "append": bench.append.measure,
     "idle": bench.idle.measure,
     "catchup": bench.catchup.measure,
+    "group": bench.group.measure,
     "web": bench.web.measure,
 }
 """What measures the figures whose names begin like this."""

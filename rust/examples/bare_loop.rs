@@ -1,7 +1,8 @@
 //! What OpenMLS does by itself, with its own memory storage: the limit that the crate is measured against.
 //!
-//! Two members, contents of 1 KiB. Prints `{"encrypt_ns": …, "decrypt_ns": …}`, nanoseconds for one message each,
-//! the median of rounds. `cargo run --release --example bare_loop -- ROUNDS MESSAGES`
+//! Contents of 1 KiB. Prints `{"encrypt_ns": …, "decrypt_ns": …, "add_ns": …, "join_ns": …}`: nanoseconds for one message
+//! each, the median of rounds; and for the commit by which the first member adds all others, and the last one joins.
+//! `cargo run --release --example bare_loop -- ROUNDS MESSAGES MEMBERS`
 
 use std::time::Instant;
 
@@ -29,7 +30,14 @@ impl Person {
     }
 }
 
-fn group_of_two(anna: &Person, ben: &Person) -> (MlsGroup, MlsGroup) {
+struct Group {
+    annas: MlsGroup,
+    bens: MlsGroup,
+    add_ns: u128,
+    join_ns: u128,
+}
+
+fn group(anna: &Person, ben: &Person, others: &[Person]) -> Group {
     let ratchet = SenderRatchetConfiguration::new(50, 1000);
     let create = MlsGroupCreateConfig::builder()
         .ciphersuite(CIPHERSUITE)
@@ -37,26 +45,39 @@ fn group_of_two(anna: &Person, ben: &Person) -> (MlsGroup, MlsGroup) {
         .use_ratchet_tree_extension(true)
         .build();
     let join = MlsGroupJoinConfig::builder().sender_ratchet_configuration(ratchet).build();
-    let bundle = KeyPackage::builder()
-        .build(CIPHERSUITE, &ben.provider, &ben.signer, ben.credential.clone())
-        .expect("a key package");
+    let packages: Vec<KeyPackage> = others
+        .iter()
+        .chain([ben])
+        .map(|person| {
+            let credential = person.credential.clone();
+            KeyPackage::builder()
+                .build(CIPHERSUITE, &person.provider, &person.signer, credential)
+                .expect("a key package")
+                .key_package()
+                .clone()
+        })
+        .collect();
     let mut annas = MlsGroup::new(&anna.provider, &anna.signer, &create, anna.credential.clone()).expect("a group");
-    let (_, welcome, _) =
-        annas.add_members(&anna.provider, &anna.signer, &[bundle.key_package().clone()]).expect("a commit");
+    let start = Instant::now();
+    let (_, welcome, _) = annas.add_members(&anna.provider, &anna.signer, &packages).expect("a commit");
     annas.merge_pending_commit(&anna.provider).expect("a merge");
+    let add_ns = start.elapsed().as_nanos();
     let MlsMessageBodyOut::Welcome(welcome) = welcome.body().clone() else { unreachable!("a Welcome is one") };
+    let start = Instant::now();
     let bens = StagedWelcome::new_from_welcome(&ben.provider, &join, welcome, None)
         .and_then(|staged| staged.into_group(&ben.provider))
         .expect("a join");
-    (annas, bens)
+    Group { annas, bens, add_ns, join_ns: start.elapsed().as_nanos() }
 }
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
     let rounds: usize = arguments.next().unwrap_or(20);
     let messages: usize = arguments.next().unwrap_or(500);
+    let members: usize = arguments.next().unwrap_or(2);
     let (anna, ben) = (Person::new(b"anna"), Person::new(b"ben"));
-    let (mut annas, mut bens) = group_of_two(&anna, &ben);
+    let others: Vec<Person> = (2..members).map(|number| Person::new(format!("carla{number}").as_bytes())).collect();
+    let Group { mut annas, mut bens, add_ns, join_ns } = group(&anna, &ben, &others);
     let (mut encrypt, mut decrypt) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let start = Instant::now();
@@ -74,7 +95,10 @@ fn main() {
         }
         decrypt.push(start.elapsed().as_nanos() / messages as u128);
     }
-    println!("{{\"encrypt_ns\": {}, \"decrypt_ns\": {}}}", median(encrypt), median(decrypt));
+    let (encrypt_ns, decrypt_ns) = (median(encrypt), median(decrypt));
+    println!(
+        "{{\"encrypt_ns\": {encrypt_ns}, \"decrypt_ns\": {decrypt_ns}, \"add_ns\": {add_ns}, \"join_ns\": {join_ns}}}"
+    );
 }
 
 fn median(mut numbers: Vec<u128>) -> u128 {
