@@ -199,14 +199,14 @@ def queued(connection: Connection) -> list[ServerFrame]:
 @pytest.mark.parametrize("changed", [(), (TOMS,)])
 def test_an_entry_goes_to_members_and_not_to_its_sender(changed: Iterable[DeviceUri]) -> None:
     everyone, (miras, toms) = connections(Caller(MIRAS, 1, MIRA, 1), Caller(TOMS, 2, TOMAS, 2))
-    everyone.publish(Published(delivery(1), [MIRAS, TOMS], frozenset(changed)))
+    everyone.publish(Published(delivery(1), {MIRAS, TOMS}, frozenset(changed)))
     assert (queued(miras), queued(toms)) == ([], [delivery(1)])
     assert miras._told[LAKE] == 1
 
 
 def test_who_joins_or_leaves_by_an_entry_reads_it_from_the_log() -> None:
     everyone, (toms,) = connections(Caller(TOMS, 2, TOMAS, 2))
-    everyone.publish(Published(delivery(1), [MIRAS], frozenset([TOMS])))
+    everyone.publish(Published(delivery(1), {MIRAS}, frozenset([TOMS])))
     assert queued(toms) == []
     assert toms._behind == {LAKE: 1}
 
@@ -216,7 +216,7 @@ def test_a_device_has_one_connection_and_one_that_is_gone_is_told_nothing() -> N
     everyone, (first, second) = connections(tomas, tomas)
     assert (len(everyone), first._ended, second._ended) == (1, "replaced", None)
     everyone.remove(first)
-    everyone.publish(Published(delivery(1), [TOMS]))
+    everyone.publish(Published(delivery(1), {TOMS}))
     everyone.wake(TOMAS, "contacts")
     assert (queued(first), queued(second)) == ([], [delivery(1)])
     assert (first._wakes, second._wakes) == (set(), {"contacts"})

@@ -198,20 +198,16 @@ class Connections:
         delivery = entry.delivery
         room, seq, sender = delivery.room, delivery.seq, delivery.sender
         data: bytes | None = None
-        for device in entry.members:
-            connection = self._by_device.get(device)
-            if connection is None:
-                continue
+        for device in entry.members & self._by_device.keys():  # the fewer of both are looked at
+            connection = self._by_device[device]
             if device == sender:
                 connection.own(room, seq)
             else:
                 if data is None:
                     data = encode_frame(delivery)
                 connection.offer(room, seq, data)
-        for device in entry.changed:
-            connection = self._by_device.get(device)
-            if connection is not None:
-                connection.behind(room, seq)
+        for device in entry.changed & self._by_device.keys():
+            self._by_device[device].behind(room, seq)
 
     def wake(self, user: UserUri, what: str) -> None:
         """As the port says."""

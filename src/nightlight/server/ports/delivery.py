@@ -6,6 +6,7 @@ The operations are coroutines for a database across a network; SQLite answers wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -348,7 +349,7 @@ class Published(Struct, frozen=True):
     """
 
     delivery: Delivery
-    members: Iterable[DeviceUri]
+    members: AbstractSet[DeviceUri]
     changed: frozenset[DeviceUri] = frozenset()
 
 

@@ -198,7 +198,7 @@ class DeliveryService:
         state.head = seq
         answer = Accepted(submission_id, room, seq, epoch, at_ms, frank)
         delivery = Delivery(room, seq, EntryKind.APPLICATION, caller.device, at_ms, payload, frank)
-        batch.told.append((submission, answer, Published(delivery, state.members)))
+        batch.told.append((submission, answer, Published(delivery, state.members.keys())))
         return True
 
     async def _day_key(self, unit: DeliveryUnit, day: int) -> bytes:
