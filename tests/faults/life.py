@@ -116,9 +116,17 @@ async def share(client: Client, room: RoomUri, folder: Path) -> None:
         await client.send_file(room, path, caption="a song")
 
 
+async def leave_rooms_of_her_own(client: Client) -> None:
+    """Where Mira is alone, she leaves."""
+    for summary in client.rooms():
+        if summary.members == (MIRA,):
+            await client.leave(summary.room)
+
+
 async def live(folder: Path, url: str) -> None:
-    """Everything a client does: registers, asks, makes and joins rooms, commits, and talks, also while offline."""
+    """Everything a client does: registers, asks, makes, joins and leaves rooms, commits, and talks, also offline."""
     client = await alive(folder, url)
+    await leave_rooms_of_her_own(client)
     await connected(client)
     room = await insist(lambda: client.room_with(TOMAS))
     await talk(client, room, up_to=MESSAGES // 2)
@@ -139,6 +147,9 @@ async def live(folder: Path, url: str) -> None:
     await until(lambda: sum(not message.own for message in conversation(client, room)) > 0, "Mira hears Tomas")
     await until(lambda: not client.uploads(room), "the file is a message")
     await until(lambda: not any(message.state in UNSENT for message in conversation(client, room)), "all is sent")
+    await insist(lambda: client.create_room([]))
+    await leave_rooms_of_her_own(client)
+    await client.wait_settled()
     await client.close()
 
 
