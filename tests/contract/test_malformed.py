@@ -50,6 +50,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/key-packages/claim"): {"user": MIRA},
     ("POST", "/v1/contacts/{action:str}"): {"user": MIRA},
     ("POST", "/v1/rooms"): {"room": LAKE, "group_info": LIST},
+    ("POST", "/v1/rooms/unusable"): {"room": LAKE, "seq": 1},
     ("POST", "/v1/blobs"): {"size": 1},
     ("POST", "/v1/blobs/{blob:str}/upload"): {"sha256": B32},
 }

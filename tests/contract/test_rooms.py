@@ -55,7 +55,11 @@ async def test_a_room_begins_with_its_creator_and_a_repeat_changes_nothing(mira:
     for _ in range(2):
         room = await mira.call("POST", "/v1/rooms", Room, creation)
         assert room == Room(
-            LAKE, 0, 0, [RoomMember(mira.device.device, 1, revoked=False)], [RoomParticipant(mira.device.user, "owner")]
+            LAKE,
+            0,
+            0,
+            [RoomMember(mira.device.device, 1, revoked=False, lost=False)],
+            [RoomParticipant(mira.device.user, "owner")],
         )
     assert await mira.call("GET", "/v1/rooms", list[Room]) == [room]
     assert await mira.call("GET", "/v1/room", Room, room=LAKE) == room
@@ -120,8 +124,8 @@ async def test_a_contact_is_added_and_gets_the_welcome_first(mira: Line, tomas: 
     known = await tomas.call("GET", "/v1/room", Room, room=room)
     assert (known.epoch, known.head) == (1, 1)
     assert known.members == [
-        RoomMember(mira.device.device, 1, revoked=False),
-        RoomMember(tomas.device.device, 1, revoked=False),
+        RoomMember(mira.device.device, 1, revoked=False, lost=False),
+        RoomMember(tomas.device.device, 1, revoked=False, lost=False),
     ]
 
 

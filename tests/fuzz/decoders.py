@@ -95,7 +95,11 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
 
 DEVICES = messages.UserDevices(ADA, ACCOUNT.public, LIST.sign(ACCOUNT.sign).encode(), [b"one"], b"credential")
 A_ROOM = messages.Room(
-    ROOM, 3, 12, [messages.RoomMember(PHONE.uri, 1, revoked=False)], [messages.RoomParticipant(ADA, "owner")]
+    ROOM,
+    3,
+    12,
+    [messages.RoomMember(PHONE.uri, 1, revoked=False, lost=False)],
+    [messages.RoomParticipant(ADA, "owner")],
 )
 ANSWERS: list[tuple[Any, Any]] = [
     (messages.BlobUpload, messages.BlobUpload("0" * 32, 99, 0, 2**20, finished=False)),

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from nightlight.client import connection
@@ -20,11 +19,8 @@ from nightlight.protocol.ids import UserUri
 from nightlight.protocol.messages import (
     ClaimedKeyPackages,
     ContactState,
-    Delivery,
     DeviceLink,
-    EntryKind,
     KeyPackageCount,
-    ServerFrame,
     UserDevices,
 )
 from tests.simulation.conftest import Friends
@@ -400,30 +396,6 @@ def test_a_full_disk_stops_nothing_for_good(friends: Friends) -> None:
         assert all(tomas.evidence(message.message_id) for message in tomas.messages(world.room, limit=20))
 
     friends.run(story)
-
-
-def test_a_broken_room_is_left_alone_until_somebody_adds_the_device_again(friends: Friends) -> None:
-    async def story(world: World) -> None:
-        tomas, mira = world.client("tomas"), world.client("mira")
-        await tomas.wait_online()
-        world.people["tomas"].link.tamper = _as_a_commit
-        await mira.send(world.room, "breaks the room")
-        await world.until(lambda: tomas.rooms() == [], "Tomas's room is broken")
-        world.people["tomas"].link.tamper = None
-        await mira.send(world.room, "not for Tomas")
-        await everyone_sees(world, "not for Tomas", "juno")
-        assert texts(world, "tomas") == []
-        await mira.remove(world.room, [URIS["tomas"]])
-        await mira.add(world.room, [URIS["tomas"]])
-        await world.until_joined("tomas", world.room)
-        await mira.send(world.room, "welcome back")
-        await everyone_sees(world, "welcome back", "tomas")
-
-    friends.run(story)
-
-
-def _as_a_commit(frame: ServerFrame) -> ServerFrame:
-    return msgspec.structs.replace(frame, kind=EntryKind.COMMIT) if isinstance(frame, Delivery) else frame
 
 
 def test_a_registration_goes_on_where_its_answer_was_lost(friends: Friends) -> None:

@@ -54,6 +54,10 @@ STEPS: dict[str, tuple[Roles, Step]] = {
     "a leaf that is still to go is removed by a member": _step(LEAVING, CLEO, removed=(phone(DAN),)),
     "an admin removes a member": _step(THREE, BEN, removed=(phone(CLEO),)),
     "a member removes a member": _step({**THREE, DAN: Role.MEMBER}, CLEO, removed=(phone(DAN),)),
+    "a member replaces an admin's leaf": _step(THREE, CLEO, added=(phone(BEN),), removed=(phone(BEN),)),
+    "a member removes an owner's phone and adds a tablet": _step(
+        THREE, CLEO, added=(tablet(ADA),), removed=(phone(ADA),)
+    ),
     "a member removes an admin": _step(THREE, CLEO, removed=(phone(BEN),)),
     "an admin removes an admin": _step({**THREE, CLEO: Role.ADMIN}, BEN, removed=(phone(CLEO),)),
     "an owner removes an owner": _step(TWO_OWNERS, ADA, removed=(phone(CLEO),)),

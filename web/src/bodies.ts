@@ -331,11 +331,16 @@ export function readMailbox(value: unknown): Bytes {
   return new Members(value).bytes('package');
 }
 
-/** A device in a room, and the first entry of the log that it sees. `revoked`: somebody has to remove it. */
+/**
+ * A device in a room, and the first entry of the log that it sees.
+ *
+ * `revoked`: somebody has to remove it; `lost`: it cannot go on, and somebody has to add it anew.
+ */
 export interface RoomMember {
   readonly device: DeviceUri;
   readonly joinedSeq: Seq;
   readonly revoked: boolean;
+  readonly lost: boolean;
 }
 
 /** A user's role in a room, by its name in `Role`. */
@@ -366,6 +371,7 @@ export function readRoom(value: unknown): Room {
         device: member.name('device', parseDeviceUri),
         joinedSeq: member.uint('joined_seq') as Seq,
         revoked: member.flag('revoked'),
+        lost: member.flag('lost'),
       };
     }),
     participants: members.list('participants', (item) => {

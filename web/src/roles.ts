@@ -142,11 +142,12 @@ function checkAdded(roles: Roles, step: Step): void {
   }
 }
 
-function checkRemoved(roles: Roles, { committer, removed, revoked }: Step, mine: Role): void {
+function checkRemoved(roles: Roles, { committer, added, removed, revoked }: Step, mine: Role): void {
   for (const device of removed) {
     const user = userOf(device);
     const theirs = roles.get(user) ?? Role.left;
-    const anyoneMay = user === committer || theirs === Role.left || revoked.has(device);
+    const replaced = added.includes(device);
+    const anyoneMay = replaced || user === committer || theirs === Role.left || revoked.has(device);
     if (!anyoneMay && !(CAPABILITIES[mine].includes('canRemoveParticipant') && theirs < mine)) {
       throw new VerificationError('NL-173', 'somebody is removed by a role that may not');
     }

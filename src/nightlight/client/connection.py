@@ -338,7 +338,7 @@ class Connection:
 
     def _do_chores(self) -> None:
         self._chores_at_ms = self._surroundings.monotonic_ms() + CHORES_EVERY_MS
-        for what in ("contacts", "departures", "devices", "key_packages", "everything_else", UPLOADS):
+        for what in ("everything_else", "contacts", "departures", "devices", "key_packages", "lost", UPLOADS):
             self.chore(what)
 
     async def _do_chore(self, what: str) -> float | None:

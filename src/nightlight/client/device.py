@@ -69,6 +69,7 @@ from nightlight.protocol.succession import Succession
 
 _ROOM_NAME_BYTES = 16
 DEPARTURES = Refresh("departures")
+LOST = Refresh("lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What a room needs: ``owed`` go, this person's ``missing`` devices come. ``rank``: how many do it before us.
+    """What a room needs. ``rank``: how many do it before us.
+
+    ``owed`` go, this person's ``missing`` devices come, and who is ``lost`` comes anew.
 
     ``moves``: this device's own leaf is under a former account key.
     """
 
     owed: list[DeviceUri]
     missing: list[DeviceUri]
+    lost: list[DeviceUri]
     rank: int
     moves: bool = False
 
@@ -173,6 +177,8 @@ class Device:
                 effects += self._greet(room)
             if record.standing is Standing.JOINED and owed(record.roles):
                 effects.append(DEPARTURES)
+            elif record.standing is Standing.BROKEN:
+                effects.append(LOST)
         return effects
 
     def _greet(self, room: RoomUri) -> list[Effect]:
@@ -411,20 +417,24 @@ class Device:
             record.room for record in self._store.rooms() if record.standing is Standing.JOINED and owed(record.roles)
         ]
 
-    def duty(self, room: RoomUri) -> Duty | None:
-        """What this person's devices, or any member's, have to do in ``room`` of their own accord."""
+    def duty(self, room: RoomUri, asking: Sequence[DeviceUri] = ()) -> Duty | None:
+        """What this person's devices, or any member's, have to do in ``room`` of their own accord.
+
+        ``asking``: devices that cannot go on there.
+        """
         record = self._store.room(room)
         listed = self.trust.device_list(self.identity.user)
         if record is None or record.standing is not Standing.JOINED or listed is None or self._outbox.is_changing(room):
             return None
         gone, missing = self._outbox.owed(room), self._outbox.missing(room, listed)
         moves = self._outbox.moved_credential(room) is not None
-        if not gone and not missing and not moves:
+        lost = [device for device in asking if device not in gone and self._outbox.has(room, device)]
+        if not gone and not missing and not moves and not lost:
             return None
         me = self.identity.user
-        ours = not gone or any(user_of(device) == me for device in gone)
+        ours = not (gone or lost) or any(user_of(device) == me for device in [*gone, *lost])
         rank = self._outbox.rank(room, of_user=me) if ours else 1 + self._outbox.rank(room)
-        return Duty(gone, missing, rank, moves)
+        return Duty(gone, missing, lost, rank, moves)
 
     def left_without(self, room: RoomUri, gone: Sequence[DeviceUri]) -> list[UserUri]:
         """The participants of ``room`` who have no device there but those that are ``gone``, and have others."""

@@ -31,6 +31,7 @@ from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import DeviceUri, HubUri, RoomUri, UserUri
 from nightlight.protocol.messages import ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices
 
+LOST_AGAIN_MS = 3_600_000
 DIRECTORY_DAY_MS = 86_400_000
 """How long the directory is taken as read; a key that is not in it is asked about at once."""
 
@@ -54,6 +55,7 @@ class Housekeeping:
             "departures": self._tending.departures,
             "devices": self._tending.own_devices,
             "key_packages": self.top_up_key_packages,
+            "lost": self._tell_of_lost_rooms,
             "rooms": self._tending.rooms,
             "everything_else": self._everything_else,
         }
@@ -167,6 +169,21 @@ class Housekeeping:
         upload = KeyPackages(self._store, device.groups, self._surroundings).top_up(held)
         if upload is not None:
             await self._hub.publish_key_packages(upload)
+
+    async def _tell_of_lost_rooms(self, device: Device) -> float | None:
+        """The others in rooms that cannot go on here know; of one room they hear once an hour at most."""
+        del device
+        due_ms: list[int] = []
+        for lost, told_at_ms in self._store.lost_untold():
+            now_ms = self._surroundings.clock()
+            if told_at_ms is not None and told_at_ms <= now_ms < told_at_ms + LOST_AGAIN_MS:
+                due_ms.append(told_at_ms + LOST_AGAIN_MS - now_ms)
+                continue
+            with suppress(RefusedError):  # nobody there can be asked: the hub showed us what it does not have
+                await self._hub.say_unusable(lost)
+            with self._store.transaction():
+                self._store.lost_told(lost, now_ms)
+        return min(due_ms) / 1000 if due_ms else None
 
     async def announce_room(self, device: Device, room: RoomUri) -> None:
         """The hub knows a room that was created here; or it will not have it, and this device has left it."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from nightlight.client.records import Identity
+from nightlight.client.records import Identity, Lost
 from nightlight.client.transport import Stream, Transport
 from nightlight.client.trust import Clock
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError
@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
     DeviceLink,
     DeviceListUpdate,
     Directory,
+    EntryUnusable,
     Hello,
     KeyPackageClaim,
     KeyPackageCount,
@@ -122,6 +123,10 @@ class Hub:
     async def create_room(self, room: RoomUri, group_info: bytes) -> Room:
         """The hub knows the room; a repeat changes nothing."""
         return await self._call("POST", "/v1/rooms", Room, RoomCreation(room, group_info))
+
+    async def say_unusable(self, lost: Lost) -> None:
+        """The others in the room hear that this device cannot go on there."""
+        await self._call("POST", "/v1/rooms/unusable", object, EntryUnusable(lost.room, lost.seq, lost.digest))
 
     async def rooms(self) -> list[Room]:
         """What the hub knows of the rooms that this device is in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from nightlight.client.events import (
 )
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
-from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing
+from nightlight.client.records import Evidence, Identity, ItemKind, Lost, OutboxItem, RoomRecord, Standing
 from nightlight.client.session import Entry
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
@@ -133,7 +134,7 @@ class Inbox:
         self._outcome = Outcome()
         with self._groups.transaction():
             self._begin(room, entry)
-            self._break(room, error.check, _sender(entry))
+            self._break(room, error.check, _sender(entry), entry)
             self._store.put_room(self._outcome.rooms[room].record)
         return self._outcome
 
@@ -183,7 +184,7 @@ class Inbox:
             case Delivery(kind=EntryKind.WELCOME):
                 self._welcome(room, outcome, entry)
             case Delivery(kind=EntryKind.COMMIT) if follows:
-                with self._refusals(lambda check: self._break(room, check, entry.sender)):
+                with self._refusals(lambda check: self._break(room, check, entry.sender, entry)):
                     self._commit(room, outcome, entry)
             case Delivery() if outcome.record.standing is Standing.JOINED:
                 with self._refusals(lambda check: self._fault(room, check, entry.sender)):
@@ -288,7 +289,7 @@ class Inbox:
         self._store.dequeue(item.submission_id)
         outcome.settled.append(item.submission_id)
         if item.kind is ItemKind.COMMIT:
-            with self._refusals(lambda check: self._break(room, check, HUB)):
+            with self._refusals(lambda check: self._break(room, check, HUB, entry)):
                 self._commit_accepted(room, outcome, item, entry)
         elif item.message_id is not None:
             with self._refusals(lambda check: self._fault(room, check, HUB)):
@@ -375,6 +376,7 @@ class Inbox:
         def refuse(check: str) -> None:
             self._groups.refuse()
             outcome.record = replace(outcome.record, standing=Standing.BROKEN)
+            self._store.put_lost(Lost(room, entry.seq, None))
             self._fault(room, check, entry.sender)
 
         with self._refusals(refuse):
@@ -435,11 +437,14 @@ class Inbox:
         self._groups.delete(room)
         self._close(room, outcome, Standing.LEFT)
 
-    def _break(self, room: RoomUri, check: str, culprit: str) -> None:
-        """The group cannot go on here; what was shown stays."""
+    def _break(self, room: RoomUri, check: str, culprit: str, entry: Entry) -> None:
+        """The group cannot go on here from ``entry``, and the server is to be told; what was shown stays."""
         self._fault(room, check, culprit)
         self._groups.delete(room)
-        self._close(room, self._outcome.rooms[room], Standing.BROKEN)
+        leaving = self._outcome.rooms[room].record.standing is Standing.LEAVING
+        self._close(room, self._outcome.rooms[room], Standing.LEFT if leaving else Standing.BROKEN)
+        payload = entry.payload if isinstance(entry, Delivery) and entry.kind is not EntryKind.WELCOME else b""
+        self._store.put_lost(Lost(room, entry.seq, hashlib.sha256(payload).digest() if payload else None))
 
     def _close(self, room: RoomUri, outcome: RoomOutcome, standing: Standing) -> None:
         for item in self._store.outbox(room):

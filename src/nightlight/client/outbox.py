@@ -259,13 +259,19 @@ class Outbox:
             for package in intent.add
             if (device := _device_of(package)) not in present or device in owed
         }
+        renew = {
+            device: package
+            for package in intent.renew
+            if (device := _device_of(package)) in present and device not in {*owed, *revoked}
+        }
         wanted = [device for device in present if user_of(device) in intent.remove]
         give = {
             UserUri(user): role for user, role in intent.give.items() if not _has(record.roles, UserUri(user), role)
         }
-        if intent != Intent() and not (add or wanted or give or (intent.drop and (owed or revoked))):
+        if intent != Intent() and not (add or renew or wanted or give or (intent.drop and (owed or revoked))):
             return None
-        remove = list(dict.fromkeys([*wanted, *owed, *revoked]))
+        remove = list(dict.fromkeys([*wanted, *owed, *revoked, *renew]))
+        add |= renew
         me = self._identity.user
         try:
             follow(record.roles, Step(me, frozenset(present), tuple(add), tuple(remove), frozenset(revoked), give))

@@ -53,14 +53,15 @@ class Identity(Struct, frozen=True):
 class Intent(Struct, frozen=True):
     """What a commit is for, so that it can be built again after another commit won.
 
-    ``add``: key packages; ``remove``: users; ``drop``: devices; ``give``: roles. All empty: fresh keys for this
-    device's leaf.
+    ``add``: key packages; ``remove``: users; ``drop``: devices; ``give``: roles; ``renew``: key packages of devices in
+    the room that cannot go on with the leaf that they have. All empty: fresh keys for this device's leaf.
     """
 
     add: list[bytes] = []
     remove: list[str] = []
     drop: list[str] = []
     give: dict[UserUri, Role] = {}
+    renew: list[bytes] = []
 
 
 class PendingLink(Struct, frozen=True):
@@ -158,6 +159,15 @@ class OutboxItem:
     epoch: int | None = None
     payload: bytes | None = field(default=None, repr=False)
     welcome: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Where a room stopped here. ``digest``: SHA-256 of the payload of the entry ``seq``, if it came."""
+
+    room: RoomUri
+    seq: int
+    digest: bytes | None
 
 
 class Upload(Struct, frozen=True):

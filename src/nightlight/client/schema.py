@@ -151,4 +151,14 @@ MIGRATIONS: tuple[str, ...] = (
     -- Users who have an account key now that does not follow the one we knew.
     CREATE TABLE strangers (user TEXT PRIMARY KEY, devices BLOB NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- Where a room stopped here: the entry that could not be used, and what the server was told last.
+    CREATE TABLE lost (
+        room TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        digest BLOB,                        -- SHA-256 of the entry's payload; NULL for a welcome, or if nothing came
+        told_seq INTEGER,
+        told_at_ms INTEGER
+    ) WITHOUT ROWID;
+    """,
 )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nightlight.client.acquaintances import Acquaintances
 from nightlight.client.events import FaultSeen
 from nightlight.client.notices import Notices
-from nightlight.client.records import Evidence, Identity, ItemKind, OutboxItem, RoomRecord, Standing, Upload
+from nightlight.client.records import Evidence, Identity, ItemKind, Lost, OutboxItem, RoomRecord, Standing, Upload
 from nightlight.client.schema import MIGRATIONS
 from nightlight.client.timeline import Row, Timeline
 from nightlight.errors import NightlightError
@@ -270,6 +270,29 @@ class Store:
     def take_greeting(self, room: RoomUri) -> bool:
         """Whether newcomers to ``room`` were to be told its profile; they are not any more."""
         return bool(self._write("DELETE FROM greetings WHERE room = ?", (room,)))
+
+    # --- rooms that cannot go on
+
+    def put_lost(self, lost: Lost) -> None:
+        """The server is still to be told that a room stopped here."""
+        self._write(
+            "INSERT INTO lost VALUES (?, ?, ?, NULL, NULL)"
+            " ON CONFLICT DO UPDATE SET seq = excluded.seq, digest = excluded.digest",
+            (lost.room, lost.seq, lost.digest),
+        )
+
+    def lost_untold(self) -> list[tuple[Lost, TimestampMs | None]]:
+        """The broken rooms of which the server does not know, and when it was told last that they had stopped."""
+        rows = self._rows(
+            "SELECT room, seq, digest, told_at_ms FROM lost JOIN rooms USING (room)"
+            " WHERE standing = ? AND told_seq IS NOT seq ORDER BY room",
+            (Standing.BROKEN.value,),
+        )
+        return [(Lost(room, seq, digest), told_at_ms) for room, seq, digest, told_at_ms in rows]
+
+    def lost_told(self, lost: Lost, now_ms: TimestampMs) -> None:
+        """The server knows."""
+        self._write("UPDATE lost SET told_seq = ?, told_at_ms = ? WHERE room = ?", (lost.seq, now_ms, lost.room))
 
     # --- evidence
 

@@ -63,16 +63,20 @@ class Tending:
         rooms = await self._hub.rooms()
         for user in {user_of(DeviceUri(member.device)) for room in rooms for member in room.members if member.revoked}:
             await self._directory.learn_devices(device, user)
-        return await self._tend(device, [RoomUri(room.room) for room in rooms])
+        lost = {
+            RoomUri(room.room): [DeviceUri(member.device) for member in room.members if member.lost] for room in rooms
+        }
+        return await self._tend(device, lost)
 
     async def departures(self, device: Device) -> float | None:
         """Where somebody has left, and it is this device's turn, their leaves go. The server is not asked."""
-        return await self._tend(device, device.left_behind())
+        return await self._tend(device, {room: [] for room in device.left_behind()})
 
-    async def _tend(self, device: Device, rooms: list[RoomUri]) -> float | None:
+    async def _tend(self, device: Device, rooms: dict[RoomUri, list[DeviceUri]]) -> float | None:
+        """``rooms``: those to look at, with the devices that cannot go on there."""
         due_ms: list[int] = []
-        for room in rooms:
-            duty = device.duty(room)
+        for room, lost in rooms.items():
+            duty = device.duty(room, lost)
             if duty is None:
                 self._noticed_ms.pop(room, None)
                 continue
@@ -95,13 +99,14 @@ class Tending:
         elif duty.moves:
             device.change_room(room, Intent())
         if duty.missing:
-            try:
-                packages = await self._directory.claim(device, [device.identity.user], duty.missing)
-            except RefusedError as error:
-                if error.problem is not ProblemName.NO_KEY_PACKAGE:  # it wakes us when it has some
-                    raise
-            else:
+            packages = await self._claim(device, device.identity.user, duty.missing)
+            if packages:
                 device.change_room(room, Intent(add=packages))
+        packages = []
+        for user in dict.fromkeys(user_of(lost) for lost in duty.lost):
+            packages += await self._claim(device, user, [lost for lost in duty.lost if user_of(lost) == user])
+        if packages:
+            device.change_room(room, Intent(renew=packages))
 
     async def _come_back(self, device: Device, room: RoomUri, gone: list[DeviceUri]) -> list[bytes]:
         """Key packages of those contacts who have no device left in ``room`` without ``gone``: they recovered.
@@ -113,3 +118,12 @@ class Tending:
             with suppress(RefusedError):
                 packages += await self._directory.claim(device, [user])
         return packages
+
+    async def _claim(self, device: Device, user: UserUri, wanted: list[DeviceUri]) -> list[bytes]:
+        """Those of their key packages that there are; a device that has none wakes us when it has."""
+        try:
+            return await self._directory.claim(device, [user], wanted)
+        except RefusedError as error:
+            if error.problem is not ProblemName.NO_KEY_PACKAGE:
+                raise
+            return []

@@ -388,12 +388,28 @@ class RoomCreation(Struct, frozen=True, forbid_unknown_fields=True):
     group_info: bytes
 
 
+class EntryUnusable(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/rooms/unusable: the caller's device cannot go on in ``room``, and asks to be added anew.
+
+    ``seq``: the entry at which it stopped. ``digest``: SHA-256 of its payload as it came; None for a Welcome, or if
+    nothing came.
+    """
+
+    room: Uri
+    seq: U64
+    digest: Key32 | None = None
+
+
 class RoomMember(Struct, frozen=True):
-    """A device in a room. ``revoked``: its user's device list no longer names it, and somebody has to remove it."""
+    """A device in a room. ``revoked``: its user's device list no longer names it, and somebody has to remove it.
+
+    ``lost``: it has said that it cannot go on, and somebody has to add it anew.
+    """
 
     device: Uri
     joined_seq: U64
     revoked: bool
+    lost: bool
 
     def __post_init__(self) -> None:
         parse_device_uri(self.device)

@@ -156,7 +156,8 @@ def _check_removed(roles: Roles, step: Step, mine: Role) -> None:
     for device in step.removed:
         user = user_of(device)
         theirs = roles.get(user, Role.LEFT)
-        anyone_may = user == step.committer or theirs is Role.LEFT or device in step.revoked
+        replaced = device in step.added
+        anyone_may = replaced or user == step.committer or theirs is Role.LEFT or device in step.revoked
         if not anyone_may and not (may_remove and theirs < mine):
             raise VerificationError("NL-173", "somebody is removed by a role that may not")
 

@@ -157,7 +157,9 @@ def compose(
     )
     device_lists = DeviceListService(store, connections, rooms, clock)
     contacts = ContactService(store, connections, rooms, clock, settings.contacts_max)
-    room_service = RoomService(store, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max)
+    room_service = RoomService(
+        store, connections, rooms, clock, FrankingAgent(franking_key.public_key, hub).encode(), settings.rooms_max
+    )
     log = LogService(store, rooms)
     delivery = DeliveryService(
         store,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nightlight.errors import ProblemName, RefusedError, VerificationError
 from nightlight.protocol.codec import PrivateMessageHeader
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
-from nightlight.protocol.roles import Role, Roles, Step, follow, leavers, owed
+from nightlight.protocol.roles import Capability, Role, Roles, Step, follow, leavers, may, owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Member:
     """A device in a room. ``joined_seq``: the entry with which it came, the first that it sees.
 
     ``revoked``: its user's device list no longer names it: it may do nothing, and a member has to remove it.
+    ``lost``: it has said that it cannot go on: any member may add it anew.
     """
 
     device: DeviceUri
@@ -23,6 +24,7 @@ class Member:
     user: UserUri
     joined_seq: int
     revoked: bool = False
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -52,6 +54,11 @@ class RoomState:
         self.group_id = self.room.encode()
         self.revoked = frozenset(member.device for member in self.members.values() if member.revoked)
         self.owes_removal = bool(self.revoked) or owed(self.roles)
+
+    def is_lost(self, device: DeviceUri) -> bool:
+        """Whether ``device`` is in the room and has said that it cannot go on."""
+        member = self.members.get(device)
+        return member is not None and member.lost
 
     def accept_time(self, now_ms: TimestampMs) -> TimestampMs:
         """The time of the next entry: now, yet later than every entry before it, even where the clock jumped back."""
@@ -119,14 +126,20 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
     """The membership that ``step`` leaves behind is one that its committer may make. Returns everyone's role then.
 
     ``newcomers``: those whom it adds. Anyone may bring in their own devices and, if their role allows it, their
-    contacts; whom they remove and which roles they give, the roles say.
+    contacts, and put a new leaf in the place of a device's that has asked for it; whom they remove and which roles they
+    give, the roles say.
 
-    Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (what the roles do not allow);
+    Raises ``RefusedError``: ``not_allowed`` NL-424 (adding a stranger), NL-428 (what the roles do not allow), NL-439
+    (replacing the leaf of a device that has not asked for it, by somebody who could not remove it either);
     ``invalid_commit`` NL-425 (a leaf nobody vouches for), NL-426 (a device twice); ``room_full`` NL-427;
     ``removal_owed`` NL-429 (a revoked device would stay, or the leaves of somebody who has left).
     """
     for newcomer in newcomers:
-        if newcomer.user != step.committer and not newcomer.connected:
+        own, asked = newcomer.user == step.committer, state.is_lost(newcomer.device)
+        replaced = newcomer.device in step.removed and not own
+        if replaced and not (asked or _outranks(state.roles, step.committer, newcomer.user)):
+            raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-439
+        if not (own or newcomer.connected or (replaced and asked)):
             raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-424
         if not newcomer.vouched:
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-425
@@ -141,3 +154,9 @@ def check_membership(state: RoomState, newcomers: list[Newcomer], step: Step, me
         return follow(state.roles, step)
     except VerificationError:
         raise RefusedError(ProblemName.NOT_ALLOWED) from None  # NL-428
+
+
+def _outranks(roles: Roles, user: UserUri, other: UserUri) -> bool:
+    """Whether ``user`` could remove ``other``, who may have left, and add them again."""
+    theirs = roles.get(other, Role.LEFT)
+    return theirs is Role.LEFT or (may(roles, user, Capability.REMOVE_PARTICIPANT) and theirs < roles[user])

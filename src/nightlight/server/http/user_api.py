@@ -18,6 +18,7 @@ from nightlight.protocol.messages import (
     ContactAction,
     ContactTarget,
     DeviceListUpdate,
+    EntryUnusable,
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
@@ -180,6 +181,12 @@ async def create_room(caller: Signed, data: JSONBody[RoomCreation], rooms: Roomi
     return await rooms.create(caller, data)
 
 
+@post("/rooms/unusable", status_code=202, summary="Say that this device cannot go on in a room")
+async def unusable(caller: Signed, data: JSONBody[EntryUnusable], rooms: Rooming) -> None:
+    """As ``RoomService.unusable``."""
+    await rooms.unusable(caller, data)
+
+
 @get("/rooms", summary="The rooms this device is in")
 async def list_rooms(caller: Signed, rooms: Rooming) -> list[Room]:
     """As ``RoomService.of``."""
@@ -220,6 +227,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
             list_contacts,
             act_on_contact,
             create_room,
+            unusable,
             list_rooms,
             one_room,
         ],

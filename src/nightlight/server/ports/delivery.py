@@ -134,12 +134,12 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """What a device may know of a room it is in. ``members``: device, first entry, whether it is revoked."""
+    """What a device may know of a room it is in. ``members``: device, first entry, whether revoked, whether lost."""
 
     room: RoomUri
     epoch: int
     head: int
-    members: list[tuple[DeviceUri, int, bool]]
+    members: list[tuple[DeviceUri, int, bool, bool]]
     roles: Roles
 
 
@@ -275,8 +275,14 @@ class Rooms(Protocol):
     async def revoked(self, device_ids: Sequence[int]) -> tuple[list[RoomUri], list[UserUri]]:
         """The rooms that these devices are in, and the users who are in one of them."""
 
+    async def mark_lost(self, room_id: int, device_id: int, seq: int) -> None:
+        """The device, which is in the room, could not use the entry ``seq``."""
+
+    async def lost_beside(self, device_id: int, candidates: Sequence[DeviceUri]) -> list[DeviceUri]:
+        """Those of ``candidates`` that cannot go on in a room that the device is in."""
+
     async def owes(self, device_id: int) -> bool:
-        """Whether a revoked device is in a room with the device."""
+        """Whether a device that is revoked, or another that is lost, is in a room with the device."""
 
     async def stays(self, device_id: int) -> list[Stay]:
         """The device's latest stay in every room it was ever in, if anything of it is still to be told."""

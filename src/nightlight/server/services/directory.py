@@ -135,7 +135,8 @@ class DirectoryService:
     async def claim(self, caller: Caller, claim: KeyPackageClaim) -> ClaimedKeyPackages:
         """A key package for each device of a user, a contact or the caller, that has any; of those named, if any are.
 
-        The caller's own device is left out. Raises ``RefusedError``: ``not_found`` NL-448 for anyone else;
+        The caller's own device is left out. Devices that ask to be added anew in a room that the caller is in may be
+        named, whoever they belong to. Raises ``RefusedError``: ``not_found`` NL-448 for anyone else;
         ``no_key_package`` NL-464 where no device has one.
         """
         wanted = parse_user_uri(claim.user)
@@ -143,6 +144,9 @@ class DirectoryService:
         async with self.store.write("claim") as unit:
             account = await unit.accounts.of(wanted)
             reachable = wanted == caller.user or connected(await unit.contacts.pair(caller.user, wanted))
+            if not reachable and claim.devices:
+                named = [parse_device_uri(device) for device in claim.devices]
+                reachable = set(named) <= set(await unit.rooms.lost_beside(caller.device_id, named))
             if account is None or not reachable:
                 raise RefusedError(ProblemName.NOT_FOUND)  # NL-448
             devices = [

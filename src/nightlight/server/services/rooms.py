@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import MlsError, PublicGroup
 from nightlight.protocol.ids import parse_room_uri, provider_of
-from nightlight.protocol.messages import Room, RoomCreation, RoomMember, RoomParticipant
+from nightlight.protocol.messages import EntryUnusable, Room, RoomCreation, RoomMember, RoomParticipant
 from nightlight.protocol.roles import Role, Roles
+from nightlight.server.cache import RoomCache
 from nightlight.server.domain.identity import stored_list, vouched_leaf
-from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, RoomFacts
+from nightlight.server.ports.delivery import Bus, Caller, Clock, DeliveryStore, Entry, RoomFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class RoomService:
     """Rooms from outside their logs. ``franking_agent``: what a room's group state must name."""
 
     store: DeliveryStore
+    bus: Bus
+    rooms: RoomCache
     clock: Clock
     franking_agent: bytes
     rooms_max: int
@@ -55,7 +58,33 @@ class RoomService:
                 raise RefusedError(ProblemName.CONFLICT)  # NL-434
             if await unit.rooms.count(caller.device_id) > self.rooms_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-436
-        return Room(room, 0, 0, [RoomMember(caller.device, 1, revoked=False)], _participants({caller.user: Role.OWNER}))
+        return Room(
+            room,
+            0,
+            0,
+            [RoomMember(caller.device, 1, revoked=False, lost=False)],
+            _participants({caller.user: Role.OWNER}),
+        )
+
+    async def unusable(self, caller: Caller, claim: EntryUnusable) -> None:
+        """The members hear that the caller's device cannot go on in a room, and may add it anew. A repeat is no matter.
+
+        Raises ``RefusedError``: ``not_found`` NL-437 (the device is not in the room), ``conflict`` NL-438 (there is no
+        such entry in its time there, or it was another).
+        """
+        room = parse_room_uri(claim.room)
+        async with self.store.write("room") as unit:
+            stay = await unit.rooms.stay(caller.device_id, room)
+            if stay is None or stay.left_seq is not None:
+                raise RefusedError(ProblemName.NOT_FOUND)  # NL-437
+            entries = await unit.log.page(stay.room_id, claim.seq - 1, claim.seq, 1) if claim.seq else []
+            if claim.seq < stay.joined_seq or not entries or not _is_of(claim, entries[0]):
+                raise RefusedError(ProblemName.CONFLICT)  # NL-438
+            await unit.rooms.mark_lost(stay.room_id, caller.device_id, claim.seq)
+            state = await self.rooms.reload(unit, room)
+        assert state is not None, "a stay is in a room"
+        for user in {member.user for member in state.members.values()}:
+            self.bus.wake(user, "rooms")
 
     async def of(self, caller: Caller) -> list[Room]:
         """The rooms that the caller's device is in."""
@@ -69,6 +98,12 @@ class RoomService:
             if found.room == wanted:
                 return found
         raise RefusedError(ProblemName.NOT_FOUND)  # NL-435
+
+
+def _is_of(claim: EntryUnusable, entry: Entry) -> bool:
+    """Whether ``claim`` is of ``entry``; which, once it is purged, is taken on trust."""
+    known = claim.digest is None or not entry.payload or claim.digest == hashlib.sha256(entry.payload).digest()
+    return entry.seq == claim.seq and known
 
 
 def _room(facts: RoomFacts) -> Room:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
@@ -43,6 +43,7 @@ _MEMBERS = (
         accounts.c.user,
         members.c.joined_seq,
         devices.c.revoked_at_ms.is_not(None),
+        members.c.lost_seq.is_not(None),
     )
     .select_from(members.join(devices, members.c.device_id == devices.c.device_id).join(accounts))
     .where(members.c.room_id == bindparam("room_id"), members.c.left_seq.is_(None))
@@ -114,8 +115,10 @@ class SqlRooms:
             return None
         room_id, roles, epoch, head, last_accepted_at_ms = row
         present = {
-            DeviceUri(device): Member(DeviceUri(device), device_id, UserUri(user), joined_seq, revoked)
-            for device, device_id, user, joined_seq, revoked in self._connection.execute(_MEMBERS, {"room_id": room_id})
+            DeviceUri(device): Member(DeviceUri(device), device_id, UserUri(user), joined_seq, revoked, lost)
+            for device, device_id, user, joined_seq, revoked, lost in self._connection.execute(
+                _MEMBERS, {"room_id": room_id}
+            )
         }
         return RoomState(
             room=room,
@@ -192,14 +195,20 @@ class SqlRooms:
     async def of_device(self, device_id: int) -> list[RoomFacts]:
         """As the port says."""
         mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
-        present: defaultdict[int, list[tuple[DeviceUri, int, bool]]] = defaultdict(list)
-        for room_id, device, joined_seq, revoked in self._connection.execute(
-            select(members.c.room_id, devices.c.device, members.c.joined_seq, devices.c.revoked_at_ms.is_not(None))
+        present: defaultdict[int, list[tuple[DeviceUri, int, bool, bool]]] = defaultdict(list)
+        for room_id, device, joined_seq, revoked, lost in self._connection.execute(
+            select(
+                members.c.room_id,
+                devices.c.device,
+                members.c.joined_seq,
+                devices.c.revoked_at_ms.is_not(None),
+                members.c.lost_seq.is_not(None),
+            )
             .select_from(members.join(devices, members.c.device_id == devices.c.device_id))
             .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None))
             .order_by(members.c.joined_seq, devices.c.device_id)
         ):
-            present[room_id].append((DeviceUri(device), joined_seq, revoked))
+            present[room_id].append((DeviceUri(device), joined_seq, revoked, lost))
         found = select(rooms.c.room_id, rooms.c.room, rooms.c.epoch, _head, rooms.c.roles).where(
             rooms.c.room_id.in_(mine)
         )
@@ -222,16 +231,20 @@ class SqlRooms:
             UserUri(user) for user in self._connection.execute(present).scalars()
         ]
 
+    async def mark_lost(self, room_id: int, device_id: int, seq: int) -> None:
+        """As the port says."""
+        present = members.c.room_id == room_id, members.c.device_id == device_id, members.c.left_seq.is_(None)
+        self._connection.execute(update(members).where(*present).values(lost_seq=seq))
+
+    async def lost_beside(self, device_id: int, candidates: Sequence[DeviceUri]) -> list[DeviceUri]:
+        """As the port says."""
+        found = _beside(device_id).where(members.c.lost_seq.is_not(None), devices.c.device.in_(candidates))
+        return [DeviceUri(device) for (device,) in self._connection.execute(found.distinct())]
+
     async def owes(self, device_id: int) -> bool:
         """As the port says."""
-        mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
-        gone = (
-            select(members.c.room_id)
-            .join(devices, members.c.device_id == devices.c.device_id)
-            .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None), devices.c.revoked_at_ms.is_not(None))
-            .limit(1)
-        )
-        return self._connection.execute(gone).first() is not None
+        needy = devices.c.revoked_at_ms.is_not(None) | members.c.lost_seq.is_not(None)
+        return self._connection.execute(_beside(device_id).where(needy).limit(1)).first() is not None
 
     async def stays(self, device_id: int) -> list[Stay]:
         """As the port says."""
@@ -262,6 +275,16 @@ class SqlRooms:
             self._connection.execute(_BLOCKS, {"owner": owner, "other": about}).first() is not None
             for owner, about in ((one, other), (other, one))
         )
+
+
+def _beside(device_id: int) -> Select[str]:
+    """Other devices in rooms that the device is in."""
+    mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
+    return (
+        select(devices.c.device)
+        .join(members, members.c.device_id == devices.c.device_id)
+        .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None), devices.c.device_id != device_id)
+    )
 
 
 def _stay(room: str, room_id: int, joined_seq: int, left_seq: int | None, cursor: int, head: int) -> Stay:  # noqa: PLR0913, PLR0917

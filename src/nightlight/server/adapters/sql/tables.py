@@ -160,6 +160,7 @@ members = Table(
     Column("left_seq", BigInteger, comment="the commit that removed it"),
     Column("left_at_ms", BigInteger),
     Column("cursor", BigInteger, nullable=False, comment="the last entry it has acknowledged"),
+    Column("lost_seq", BigInteger, comment="the entry that it could not use, since when it asks to be added anew"),
     PrimaryKeyConstraint("room_id", "device_id", "joined_seq"),
     Index(None, "device_id", "left_seq"),
     sqlite_with_rowid=False,
