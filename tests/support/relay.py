@@ -123,7 +123,9 @@ class Relay:
             part = await receive()
             body, more = body + part.get("body", b""), part.get("more_body", False)
         target = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
-        headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        # What is passed on is not encoded: the client here reads fewer codings than a browser.
+        headers = [pair for pair in scope["headers"] if pair[0] not in {b"accept-encoding", b"content-length"}]
+        headers.append((b"accept-encoding", b"identity"))
         answer: httpx.Response | None = None  # the first: nobody waits for the answer to a copy
         async with httpx.AsyncClient(base_url=self.upstream) as http:
             for item in self.requests(body):
