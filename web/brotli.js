@@ -1,7 +1,7 @@
 /** Beside each file that is built, the same as Brotli makes it: a server that had to do it would do it worse. */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 
 /**
@@ -13,12 +13,12 @@ export function brotli() {
     name: 'brotli',
     apply: 'build',
     configResolved(config) {
-      folder = join(config.root, config.build.outDir);
+      folder = resolve(config.root, config.build.outDir);
     },
     closeBundle() {
       for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
         if (!entry.isFile()) continue;
-        const path = join(entry.parentPath, entry.name);
+        const path = resolve(entry.parentPath, entry.name);
         const content = readFileSync(path);
         const params = { [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
         writeFileSync(`${path}.br`, brotliCompressSync(content, { params }));

@@ -3,16 +3,17 @@ import { defineConfig } from 'vitest/config';
 import { sri } from 'vite-plugin-sri3';
 
 import { brotli } from './brotli.js';
+import { terser } from './terser.js';
 import { tsMls } from './ts-mls.js';
 
 /** What is neither a document nor a worker: the server sends these without a policy, since what uses them has one. */
 const PARTS = 'assets/parts/[name]-[hash]';
 
 export default defineConfig({
-  plugins: [svelte(), tsMls(), sri(), brotli()],
+  plugins: [svelte(), tsMls(), terser(), sri(), brotli()],
   worker: {
     format: 'es',
-    plugins: () => [tsMls()],
+    plugins: () => [tsMls(), terser()],
     rolldownOptions: { output: { chunkFileNames: `${PARTS}.js` } },
   },
   // Mended as it is bundled, so never taken as it is.
@@ -37,7 +38,7 @@ export default defineConfig({
         // Few files: each costs its headers, and what is compressed together is smaller.
         codeSplitting: {
           groups: [
-            { name: 'shared', test: /\/src\/sdk\.ts$/, priority: 4 },
+            { name: 'shared', test: /\/src\/sdk\.ts$|rolldown\/runtime/, priority: 4 },
             { name: 'first', tags: ['$initial'], priority: 3 },
             { name: 'contacts', test: /\/app\/Contacts\.svelte$/, priority: 2 },
             { name: 'screens', test: /\/app\/(Details|Members|NewConversation|Settings)\.svelte$/, priority: 1 },

@@ -44,7 +44,6 @@ _POLICY = (
 )
 _ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
     "vary": "accept-encoding",
     "x-content-type-options": "nosniff",
 }
@@ -52,6 +51,7 @@ _DOCUMENTS_AND_WORKERS = {
     "content-security-policy": _POLICY,
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
 }
 _PARTS = "assets/parts/"
 """What pages and workers are made of, and neither of them themselves."""
@@ -87,7 +87,7 @@ def web_app(origins: Origins, built: Path = BUILT) -> Router | None:
             return Response(not_here, status_code=421, media_type=MediaType.TEXT, headers={"cache-control": "no-store"})
         headers = found.headers | (_HTTPS_ONLY if origin.startswith("https:") else {})
         media_type = headers["content-type"]
-        if request.headers.get("if-none-match") == found.headers["etag"]:
+        if request.headers.get("if-none-match") == found.headers.get("etag", ""):
             return Response(b"", status_code=304, headers=headers, media_type=media_type)
         accepted = _codings(request.headers.get("accept-encoding", ""))
         for coding, content in found.encoded.items():
@@ -118,8 +118,8 @@ def _asset(path: Path, built: Path) -> Asset:
     headers = {
         **_ALWAYS,
         **({} if name.startswith(_PARTS) else _DOCUMENTS_AND_WORKERS),
+        **({} if hashed else {"etag": f'"{hashlib.sha256(plain).hexdigest()[:32]}"'}),
         "cache-control": "public, max-age=31536000, immutable" if hashed else "no-cache",
         "content-type": _MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-        "etag": f'"{hashlib.sha256(plain).hexdigest()[:32]}"',
     }
     return Asset(plain, encoded | {"gzip": gzip.compress(plain, mtime=0)}, headers)
