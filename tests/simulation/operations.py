@@ -27,8 +27,10 @@ from hypothesis import strategies as st
 
 from nightlight.client.events import MessageState
 from nightlight.client.faults import POINTS as CLIENT_POINTS
+from nightlight.client.records import RoomRecord
 from nightlight.errors import NightlightError, RefusedError
 from nightlight.protocol.ids import MessageId
+from nightlight.protocol.roles import Role
 from nightlight.server.faults import POINTS as SERVER_POINTS
 from tests.simulation.network import Deed
 from tests.simulation.world import NAMES, URIS, PowerLost, World
@@ -98,6 +100,37 @@ class Rejoin:
             with suppress(NightlightError):
                 await client.remove(world.room, [URIS["juno"]])
                 await client.add(world.room, [URIS["juno"]])
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Juno leaves, and Mira adds her again when all is over."""
+
+    async def happen(self, world: World, promises: Promises) -> None:
+        del promises
+        client = world.people["juno"].client
+        if client is None:
+            return
+        try:
+            await client.leave(world.room)
+        except PowerLost:
+            await world.until_restarted("juno", client)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveRole:
+    """Mira, the owner, gives Tomas a role."""
+
+    role: Role
+
+    async def happen(self, world: World, promises: Promises) -> None:
+        promises.commits.append(world.do(self._give(world)))
+
+    async def _give(self, world: World) -> None:
+        client = world.people["mira"].client
+        if client is not None:
+            with suppress(NightlightError):
+                await client.give_role(world.room, URIS["tomas"], self.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +245,8 @@ Operation = (
     Send
     | Update
     | Rejoin
+    | Leave
+    | GiveRole
     | Read
     | Wait
     | Trouble
@@ -223,7 +258,7 @@ Operation = (
 )
 
 _DAY_MS = 86_400_000
-_client_points = [point for point in CLIENT_POINTS if point.startswith(("send", "build", "receive", "commit"))]
+_client_points = [point for point in CLIENT_POINTS if point.startswith(("send", "build", "receive", "commit", "leave"))]
 _server_points = [point for point in SERVER_POINTS if point.startswith(("batch", "handshake", "ack"))]
 _deeds = st.lists(st.sampled_from(Deed), min_size=1, max_size=3).map(tuple)
 
@@ -239,6 +274,8 @@ operations: st.SearchStrategy[Operation] = st.one_of(
     st.builds(ClockJump, st.sampled_from([*NAMES, "server"]), st.sampled_from([-_DAY_MS, -3_000, 3_000, _DAY_MS])),
     st.builds(Read, names),
     st.builds(Rejoin),
+    st.builds(Leave),
+    st.builds(GiveRole, st.sampled_from([Role.MEMBER, Role.ADMIN])),
 )
 
 
@@ -263,10 +300,13 @@ async def play(world: World, story: Sequence[Operation]) -> None:
 
 
 async def _bring_back_juno(world: World) -> None:
-    """Where a power failure came between removing and adding her, Mira adds her now."""
-    mira = world.client("mira")
+    """Where she has left, or a power failure came between removing and adding her, Mira adds her now."""
+    mira, juno = world.client("mira"), world.client("juno")
+    await juno.wait_online()
+    await world.until(lambda: not juno._store.outbox(world.room), "Juno's commits are over")
     await world.until(lambda: not mira._store.outbox(world.room), "Mira's commits are over")
     await mira.wait_online()
+    await world.until(lambda: _record(world, "mira").cursor == _record(world, "tomas").cursor, "Mira is up to date")
     if URIS["juno"] not in next(summary.members for summary in mira.rooms() if summary.room == world.room):
         await mira.add(world.room, [URIS["juno"]])
     await world.until_joined("juno", world.room)
@@ -299,6 +339,13 @@ def _check(world: World, promises: Promises) -> None:
         _check_person(world, name, orders[name], missed=len(orders["mira"]) - len(orders["juno"]))
     epochs = {world.client(name)._connection.device.groups.get(world.room).epoch for name in NAMES}
     assert len(epochs) == 1
+    assert len({tuple(_record(world, name).roles.items()) for name in NAMES}) == 1
+
+
+def _record(world: World, name: str) -> RoomRecord:
+    record = world.client(name)._store.room(world.room)
+    assert record is not None
+    return record
 
 
 def _check_person(world: World, name: str, order: list[MessageId], *, missed: int) -> None:
