@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Error, Page
 
+from nightlight.client.records import Lost
 from nightlight.client.sdk import Client
 from nightlight.protocol.credential import LeafCredential
 from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri, user_of
@@ -179,6 +180,12 @@ class PythonFellow(Fellow):
 
     async def leave(self, room: RoomUri) -> None:
         await self._client.leave(room)
+
+    async def say_lost(self, room: RoomUri) -> None:
+        """The hub hears that this device cannot go on in ``room``, whether or not it can."""
+        record = self._client._store.room(room)
+        assert record is not None
+        await self._client._hub.say_unusable(Lost(room, record.cursor, None))
 
     async def update(self, room: RoomUri) -> None:
         await self._client.update(room)

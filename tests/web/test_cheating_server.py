@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nightlight.protocol.messages import ClaimedKeyPackages, Delivery, Ready, ServerFrame
@@ -109,6 +110,14 @@ async def test_a_commit_that_is_held_back_for_good_is_a_fault_and_who_is_added_a
     await scene.mira.add(scene.room, [scene.tomas.user])
     await scene.mira.send(scene.room, "welcome back")
     await scene.reads("welcome back")
+    await scene.talk()
+
+
+async def test_a_device_that_missed_a_commit_asks_and_is_added_anew(scene: Scene) -> None:
+    scene.hub.change_next(COMMITS, lambda frame: msgspec.structs.replace(frame, payload=b""))
+    await scene.mira.update(scene.room)
+    await scene.recorded(("NL-514", "hub"))
+    await scene.is_in(scene.room)
     await scene.talk()
 
 

@@ -15,7 +15,7 @@ from nightlight.protocol.ids import RoomUri, UserUri
 from tests.support.people import JUNO, MIRA, TOMAS
 from tests.support.server import ServerProcess
 from tests.web.community import Community
-from tests.web.fellows import Fellow, agreed, in_browser, in_python
+from tests.web.fellows import Fellow, PythonFellow, agreed, in_browser, in_python
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -106,6 +106,24 @@ async def test_whoever_leaves_a_mixed_room_is_removed_by_either_client(fellows: 
         await fellow.joined(room)
     await everyone_says_something(room, [friend, made, third], "all are back")
     for fellow in fellows:
+        assert await fellow.faults() == []
+
+
+async def test_a_browser_adds_a_lost_device_anew(fellows: list[Fellow]) -> None:
+    lost, helper = fellows[0], fellows[3]
+    assert isinstance(lost, PythonFellow)
+    room = await helper.create([lost.user])
+    await lost.joined(room)
+    await everyone_says_something(room, [helper, lost], "hello")
+    before = await helper.agreement(room)
+    await lost.say_lost(room)
+
+    async def moved() -> bool:
+        return await helper.agreement(room) != before
+
+    await helper.until(moved, "adds it anew")
+    await everyone_says_something(room, [helper, lost], "still here")
+    for fellow in (lost, helper):
         assert await fellow.faults() == []
 
 

@@ -354,7 +354,7 @@ export class Connection {
 
   #doChores(): void {
     this.#choresAtMs = monotonicMs() + CHORES_EVERY_MS;
-    for (const chore of ['everything_else', 'contacts', 'departures', 'devices', 'key_packages', UPLOADS])
+    for (const chore of ['everything_else', 'contacts', 'departures', 'devices', 'key_packages', 'lost', UPLOADS])
       this.chore(chore);
   }
 

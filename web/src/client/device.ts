@@ -49,10 +49,15 @@ export type Errand =
   | { readonly effect: 'send'; readonly frame: ClientFrame }
   | Ask;
 
-/** What a room needs: `owed` go, this person's `missing` devices come. `rank`: how many do it before us. */
+/**
+ * What a room needs. `rank`: how many do it before us.
+ *
+ * `owed` go, this person's `missing` devices come, and who is `lost` comes anew.
+ */
 export interface Duty {
   readonly owed: readonly DeviceUri[];
   readonly missing: readonly DeviceUri[];
+  readonly lost: readonly DeviceUri[];
   readonly rank: number;
 }
 
@@ -66,6 +71,7 @@ export interface RoomsOfDevice {
 export type Finished = readonly [SubmissionKey, ProblemName | null];
 
 const DEPARTURES: Effect = { effect: 'refresh', what: 'departures' };
+const LOST: Effect = { effect: 'refresh', what: 'lost' };
 
 /** What this device holds. Whoever has it takes `errands`, `events` and `finished` after each call. */
 export class Device {
@@ -193,6 +199,7 @@ export class Device {
       if (!this.session.knows(room)) continue;
       effects.push(...this.session.stored(room, record.cursor, record.epoch, settled), ...(await this.#greet(room)));
       if (isOwing(record)) effects.push(DEPARTURES);
+      if (record.standing === 'broken') effects.push(LOST);
     }
     return effects;
   }
@@ -465,8 +472,12 @@ export class Device {
       .map(({ room }) => room);
   }
 
-  /** What this person's devices, or any member's, have to do in `room` of their own accord. */
-  duty(room: RoomUri): Promise<Duty | null> {
+  /**
+   * What this person's devices, or any member's, have to do in `room` of their own accord.
+   *
+   * `asking`: devices that cannot go on there.
+   */
+  duty(room: RoomUri, asking: readonly DeviceUri[] = []): Promise<Duty | null> {
     return this.alone(async () => {
       const { user } = this.identity;
       const listed = this.trust.deviceList(user);
@@ -475,10 +486,15 @@ export class Device {
       const owed = await this.#outbox.owed(room);
       const missing: DeviceUri[] = [];
       for (const { uri } of listed.devices) if (!(await this.#outbox.has(room, uri))) missing.push(uri);
-      if (owed.length + missing.length === 0) return null;
-      const ours = owed.length === 0 || owed.some((device) => userOf(device) === user);
+      const lost: DeviceUri[] = [];
+      for (const device of asking) {
+        if (!owed.includes(device) && (await this.#outbox.has(room, device))) lost.push(device);
+      }
+      if (owed.length + missing.length + lost.length === 0) return null;
+      const others = [...owed, ...lost];
+      const ours = others.length === 0 || others.some((device) => userOf(device) === user);
       const rank = ours ? await this.#outbox.rank(room, user) : 1 + (await this.#outbox.rank(room));
-      return { owed, missing, rank };
+      return { owed, missing, lost, rank };
     });
   }
 

@@ -29,6 +29,7 @@ import { LookUp } from './trust.ts';
 
 /** How long the directory is taken as read; a key that is not in it is asked about at once. */
 const DIRECTORY_DAY_MS = 86_400_000;
+const LOST_AGAIN_MS = 3_600_000;
 
 /** Every chore may be done at any time, any number of times. All throw as `Hub` does. */
 export class Housekeeping {
@@ -55,6 +56,7 @@ export class Housekeeping {
       if (what === 'contacts') await this.refreshContacts();
       else if (what === 'key_packages') await this.topUpKeyPackages();
       else if (what === 'devices') return this.#ownDevices();
+      else if (what === 'lost') return this.#tellOfLostRooms();
       else if (what === 'departures') return this.#tending.departures();
       else if (what === 'rooms') return this.#tending.rooms();
       else if (what === 'everything_else') await this.#everythingElse();
@@ -189,6 +191,32 @@ export class Housekeeping {
     const { store, groups } = this.#device;
     const upload = await this.#device.alone(() => topUp(store, groups, held));
     if (upload !== null) await this.#hub.publishKeyPackages(upload);
+  }
+
+  /** The others in rooms that cannot go on here know; of one room they hear once an hour at most. */
+  async #tellOfLostRooms(): Promise<number | null> {
+    const { store } = this.#device;
+    const dueMs: number[] = [];
+    for (const { room, standing, lost } of store.rooms.values()) {
+      if (standing !== 'broken' || lost === undefined || lost.toldSeq === lost.seq) continue;
+      const nowMs = now();
+      if (lost.toldAtMs !== null && lost.toldAtMs <= nowMs && nowMs < lost.toldAtMs + LOST_AGAIN_MS) {
+        dueMs.push(lost.toldAtMs + LOST_AGAIN_MS - nowMs);
+        continue;
+      }
+      try {
+        await this.#hub.sayUnusable(room, lost);
+      } catch (error) {
+        // Nobody there can be asked: the hub showed us what it does not have.
+        if (!(error instanceof RefusedError)) throw error;
+      }
+      await this.#write(() => {
+        const record = store.rooms.get(room);
+        if (record?.lost === undefined) return;
+        store.rooms.put(room, { ...record, lost: { ...record.lost, toldSeq: lost.seq, toldAtMs: nowMs } });
+      });
+    }
+    return dueMs.length > 0 ? Math.min(...dueMs) : null;
   }
 
   /** The hub knows a room that was created here; or it will not have it, and this device has left it. */

@@ -30,7 +30,7 @@ import { toHex } from '../hex.ts';
 import { ask, askRange, type Call } from '../http.ts';
 import type { BlobId, DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { signer } from '../signature.ts';
-import type { Identity } from './records.ts';
+import type { Identity, Lost } from './records.ts';
 import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
 import { openStream, type Stream } from './stream.ts';
@@ -150,6 +150,12 @@ export class Hub {
   createRoom(room: RoomUri, groupInfo: Bytes): Promise<Room> {
     const body = { room, group_info: toBase64(groupInfo) };
     return this.#call('/v1/rooms', { method: 'POST', body, read: readRoom });
+  }
+
+  /** The others in the room hear that this device cannot go on there. */
+  async sayUnusable(room: RoomUri, { seq, digest }: Lost): Promise<void> {
+    const body = { room, seq, digest: digest === null ? null : toBase64(digest) };
+    await this.#call('/v1/rooms/unusable', { method: 'POST', body, read: () => null });
   }
 
   /** What the hub knows of the rooms that this device is in. */

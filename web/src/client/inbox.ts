@@ -1,6 +1,6 @@
 /** What arrives: entries of rooms' logs become messages, members and states, in one transaction with the cursor. */
 
-import { equal, Reader, utf8 } from '../codec.ts';
+import { type Bytes, equal, Reader, utf8 } from '../codec.ts';
 import * as content from '../content.ts';
 import * as conversation from '../conversation.ts';
 import { decodeLeafCredential, type Leaf } from '../credential.ts';
@@ -19,6 +19,7 @@ import { type Groups, isClock } from './groups.ts';
 import {
   follows,
   type Identity,
+  type Lost,
   type MessageRecord,
   newRoom,
   NO_PROFILE,
@@ -157,7 +158,7 @@ export class Inbox {
     else if (entry.kind === 'commit') {
       await this.#checked(
         () => this.#commit(room, here, entry),
-        (check) => this.#break(room, here, check, entry.sender),
+        (check) => this.#break(room, here, check, entry.sender, entry),
       );
     } else if (here.record.standing === 'joined') {
       await this.#checked(
@@ -294,7 +295,7 @@ export class Inbox {
     if (item.kind === 'commit') {
       await this.#checked(
         () => this.#commitAccepted(room, outcome, item, entry),
-        (check) => this.#break(room, outcome, check, HUB),
+        (check) => this.#break(room, outcome, check, HUB, entry),
       );
     } else if (item.messageId !== null) {
       await this.#checked(
@@ -402,14 +403,15 @@ export class Inbox {
           throw new VerificationError('NL-525', 'roles of others than those who are in the room');
         }
         this.#groups.put(room, group, keyPackage);
-        const { unread, acceptedAtMs, lifetimeS } = outcome.record;
-        outcome.record = { ...newRoom(room, 'broken', entry.seq, agent.key), unread, acceptedAtMs, lifetimeS };
+        const { unread, acceptedAtMs, lifetimeS, lost } = outcome.record;
+        const begun = newRoom(room, 'broken', entry.seq, agent.key);
+        outcome.record = { ...begun, unread, acceptedAtMs, lifetimeS, ...(lost && { lost }) };
         await this.#entered(room, outcome, group, roles);
         const known = this.#store.profiles.get(room) ?? NO_PROFILE;
         this.#store.profiles.put(room, { ...known, greeter: userOf(entry.sender as DeviceUri), owed: false });
       },
       (check) => {
-        outcome.record = { ...outcome.record, standing: 'broken' };
+        outcome.record = { ...outcome.record, standing: 'broken', lost: stopped(outcome.record, entry, null) };
         this.#fault(room, check, entry.sender);
       },
     );
@@ -467,10 +469,13 @@ export class Inbox {
     await this.#close(room, outcome, 'left');
   }
 
-  /** The group cannot go on here; what was shown stays. */
-  async #break(room: RoomUri, outcome: RoomOutcome, check: string, culprit: string): Promise<void> {
+  /** The group cannot go on here from `entry`, and the server is to be told; what was shown stays. */
+  async #break(room: RoomUri, outcome: RoomOutcome, check: string, culprit: string, entry: Entry): Promise<void> {
     this.#fault(room, check, culprit);
-    await this.#close(room, outcome, 'broken');
+    await this.#close(room, outcome, outcome.record.standing === 'leaving' ? 'left' : 'broken');
+    const payload = entry.frame === 'deliver' && entry.kind !== 'welcome' ? entry.payload : new Uint8Array();
+    const digest = payload.length === 0 ? null : new Uint8Array(await crypto.subtle.digest('SHA-256', payload));
+    outcome.record = { ...outcome.record, lost: stopped(outcome.record, entry, digest) };
   }
 
   async #close(room: RoomUri, outcome: RoomOutcome, standing: Standing): Promise<void> {
@@ -506,6 +511,11 @@ export class Inbox {
     this.#store.addFault(fault);
     this.#outcome.events.push(fault);
   }
+}
+
+/** The room has stopped at `entry`. */
+function stopped({ lost }: RoomRecord, { seq }: Entry, digest: Bytes | null): Lost {
+  return { seq, digest, toldSeq: lost?.toldSeq ?? null, toldAtMs: lost?.toldAtMs ?? null };
 }
 
 /** Whether the entry is from before this device was added to the room anew, so that its first answer never came. */

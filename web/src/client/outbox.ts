@@ -269,13 +269,21 @@ export class Outbox {
       const device = deviceOf(keyPackage);
       if (!present.has(device) || owed.includes(device)) add.set(device, keyPackage);
     }
+    const renewed: DeviceUri[] = [];
+    for (const keyPackage of intent.renew ?? []) {
+      const device = deviceOf(keyPackage);
+      if (!present.has(device) || owed.includes(device) || revoked.has(device)) continue;
+      add.set(device, keyPackage);
+      renewed.push(device);
+    }
     const wanted = Array.from(present.keys()).filter((device) => intent.remove.includes(userOf(device)));
     const given = new Map(intent.give.filter(([user, role]) => (roles.get(user) ?? Role.left) !== role));
     const dropped = intent.drop.length > 0 ? gone.length : 0;
     const something = add.size + wanted.length + given.size + dropped > 0;
-    const asked = intent.add.length + intent.remove.length + intent.give.length + intent.drop.length;
+    const { length: renewing } = intent.renew ?? [];
+    const asked = intent.add.length + intent.remove.length + intent.give.length + intent.drop.length + renewing;
     if (!something && asked > 0) return null;
-    const removed = Array.from(new Set([...wanted, ...owed, ...revoked]));
+    const removed = Array.from(new Set([...wanted, ...owed, ...revoked, ...renewed]));
     try {
       follow(roles, {
         committer: this.#identity.user,

@@ -36,6 +36,18 @@ export interface Identity {
   readonly registered: boolean;
 }
 
+/**
+ * Where a room stopped here. `digest`: SHA-256 of the payload of the entry `seq`, if it came.
+ *
+ * `toldSeq`, `toldAtMs`: what the server was told last, and when.
+ */
+export interface Lost {
+  readonly seq: number;
+  readonly digest: Bytes | null;
+  readonly toldSeq: number | null;
+  readonly toldAtMs: TimestampMs | null;
+}
+
 /** One room. `cursor`: the log is processed up to here. `unread`: other people's messages, in order. */
 export interface RoomRecord {
   readonly room: RoomUri;
@@ -51,6 +63,8 @@ export interface RoomRecord {
   readonly acceptedAtMs: TimestampMs;
   /** What this device sends there stays so long once it is read; null for ever. */
   readonly lifetimeS: number | null;
+  /** Where it stopped here, once or now. */
+  readonly lost?: Lost;
 }
 
 /** A room that nothing is known of yet. */
@@ -102,13 +116,15 @@ export interface MessageRecord extends Omit<Said, 'expires'> {
 /**
  * What a commit is for, so that it can be built again after another commit won.
  *
- * `add`: key packages; `remove`: users; `drop`: devices; `give`: roles. All empty: fresh keys for this device's leaf.
+ * `add`: key packages; `remove`: users; `drop`: devices; `give`: roles; `renew`: key packages of devices in the room that
+ * cannot go on with the leaf that they have. All empty: fresh keys for this device's leaf.
  */
 export interface Intent {
   readonly add: readonly Bytes[];
   readonly remove: readonly UserUri[];
   readonly drop: readonly DeviceUri[];
   readonly give: readonly (readonly [UserUri, Role])[];
+  readonly renew?: readonly Bytes[];
 }
 
 export const FRESH_KEYS: Intent = { add: [], remove: [], drop: [], give: [] };

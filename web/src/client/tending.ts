@@ -37,18 +37,21 @@ export class Tending {
     const rooms = await this.#hub.rooms();
     const revoked = rooms.flatMap(({ members }) => members.filter((member) => member.revoked));
     for (const user of new Set(revoked.map(({ device }) => userOf(device)))) await this.#directory.learnDevices(user);
-    return this.#tend(rooms.map(({ room }) => room));
+    return this.#tend(
+      new Map(rooms.map(({ room, members }) => [room, members.filter(({ lost }) => lost).map(({ device }) => device)])),
+    );
   }
 
   /** Where somebody has left, and it is this device's turn, their leaves go. The server is not asked. */
   async departures(): Promise<number | null> {
-    return this.#tend(this.#device.leftBehind());
+    return this.#tend(new Map(this.#device.leftBehind().map((room) => [room, []])));
   }
 
-  async #tend(rooms: readonly RoomUri[]): Promise<number | null> {
+  /** `rooms`: those to look at, with the devices that cannot go on there. */
+  async #tend(rooms: ReadonlyMap<RoomUri, readonly DeviceUri[]>): Promise<number | null> {
     const dueMs: number[] = [];
-    for (const room of rooms) {
-      const duty = await this.#device.duty(room);
+    for (const [room, asking] of rooms) {
+      const duty = await this.#device.duty(room, asking);
       if (duty === null) {
         this.#noticedMs.delete(room);
         continue;
@@ -67,15 +70,25 @@ export class Tending {
     return noticedMs + Math.min(rank * STAGGER_MS, LONGEST_STAGGER_MS) - nowMs;
   }
 
-  async #do(room: RoomUri, { owed, missing }: Duty): Promise<void> {
+  async #do(room: RoomUri, { owed, missing, lost }: Duty): Promise<void> {
     if (owed.length > 0) await this.#device.changeRoom(room, { ...FRESH_KEYS, drop: owed });
-    if (missing.length === 0) return;
-    try {
-      const add = await this.#directory.claim([this.#device.identity.user], missing);
-      await this.#device.changeRoom(room, { ...FRESH_KEYS, add });
-    } catch (error) {
-      // Once the device has some, it wakes us.
-      if (!(error instanceof RefusedError) || error.problem !== 'no_key_package') throw error;
+    const add = await this.#claim(missing);
+    if (add.length > 0) await this.#device.changeRoom(room, { ...FRESH_KEYS, add });
+    const renew = await this.#claim(lost);
+    if (renew.length > 0) await this.#device.changeRoom(room, { ...FRESH_KEYS, renew });
+  }
+
+  /** Those of their key packages that there are; a device that has none wakes us when it has. */
+  async #claim(wanted: readonly DeviceUri[]): Promise<Bytes[]> {
+    const packages: Bytes[] = [];
+    for (const user of new Set(wanted.map(userOf))) {
+      const theirs = wanted.filter((device) => userOf(device) === user);
+      try {
+        packages.push(...(await this.#directory.claim([user], theirs)));
+      } catch (error) {
+        if (!(error instanceof RefusedError) || error.problem !== 'no_key_package') throw error;
+      }
     }
+    return packages;
   }
 }
