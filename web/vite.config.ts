@@ -40,6 +40,8 @@ export default defineConfig({
           groups: [
             { name: 'shared', test: /\/src\/sdk\.ts$|rolldown\/runtime/, priority: 4 },
             { name: 'first', tags: ['$initial'], priority: 3 },
+            { name: 'code', test: /\/node_modules\/qr\/index\.js$/, priority: 2 },
+            { name: 'scan', test: /\/node_modules\/qr\/decode\.js$/, priority: 1 },
             { name: 'contacts', test: /\/app\/Contacts\.svelte$/, priority: 2 },
             { name: 'screens', test: /\/app\/(Details|Members|NewConversation|Settings)\.svelte$/, priority: 1 },
             { name: 'messages', test: /\/app\// },

@@ -112,6 +112,9 @@ def test_somebody_is_asked_by_their_contact_code(register: Callable[[str], Termi
     fern, emil = register("fern@ring.example"), register("emil@courier.example")
     code = emil.ok("contacts", "code")
     assert code.startswith("nightlight:")
+    picture, _, below = emil.ok("contacts", "code", "--qr").rpartition("\n\n")
+    assert below == code
+    assert len(picture.splitlines()) > 20
 
     assert "emil@courier.example" in fern.ok("contacts", "request", code.strip())
     emil.ok("contacts", "accept", "fern@ring.example")

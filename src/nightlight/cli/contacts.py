@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.conversation import go_online
-from nightlight.cli.output import clock_time, print_json, print_line, print_table
+from nightlight.cli.output import clock_time, print_json, print_line, print_table, qr_code
 from nightlight.cli.people import read_contact_code, read_person, written
 from nightlight.cli.profile import DEFAULT_WHO, Who
 from nightlight.client.sdk import Client
@@ -68,14 +68,19 @@ async def request(
 
 
 @app.command
-async def code(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
+async def code(
+    *,
+    qr: Annotated[bool, Parameter(help="Also as a QR code, to be scanned.", negative=())] = False,
+    json: Json = False,
+    who: Who = DEFAULT_WHO,
+) -> None:
     """Print your contact code: give it to people in a way that you trust."""
     async with who.device() as client:
         own = client.contact_code()
     if json:
         print_json({"code": own})
     else:
-        print_line(own)
+        print_line(f"{qr_code(own)}\n{own}" if qr else own)
 
 
 @app.command

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import sys
 from collections.abc import Callable
 from typing import Annotated
 
-import segno
 from cyclopts import App, Parameter
 
 from nightlight.cli.arguments import Json, Person, examples
 from nightlight.cli.conversation import go_online
 from nightlight.cli.faults import InputError
-from nightlight.cli.output import clock_time, print_json, print_line, print_table, say
+from nightlight.cli.output import clock_time, print_json, print_line, print_table, qr_code, say
 from nightlight.cli.people import read_person, written
 from nightlight.cli.profile import DEFAULT_HOME, DEFAULT_WHO, Home, Who, keep_profile, new_device
 from nightlight.cli.recovery import NOT_WORDS, ask_words
@@ -112,9 +110,7 @@ def _show(code: LinkCode, *, json: bool) -> None:
     if json:
         print_json({"code": text, "number": code.number, "expires_at_ms": code.expires_at_ms})
     else:
-        picture = io.StringIO()
-        segno.make_qr(text, error="l").terminal(picture, compact=True, border=2)
-        print_line(f"{picture.getvalue()}\nOn a device that you have, within ten minutes:\n")
+        print_line(f"{qr_code(text)}\nOn a device that you have, within ten minutes:\n")
         print_line(f"  nightlight devices accept {text}\n\nIt must show the number {_grouped(code.number)}.")
     sys.stdout.flush()
 

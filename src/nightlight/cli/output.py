@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+import segno
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -27,6 +29,13 @@ def print_json(value: Any) -> None:
 def print_line(line: str) -> None:
     """A line on standard output."""
     sys.stdout.write(line + "\n")
+
+
+def qr_code(text: str) -> str:
+    """``text`` as a QR code of half blocks, for a terminal whose letters are light on dark."""
+    picture = io.StringIO()
+    segno.make_qr(text, error="l").terminal(picture, compact=True, border=2)
+    return picture.getvalue()
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> None:

@@ -50,7 +50,7 @@ _ALWAYS = {
 _DOCUMENTS_AND_WORKERS = {
     "content-security-policy": _POLICY,
     "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "permissions-policy": "camera=(self), geolocation=(), microphone=()",
     "referrer-policy": "no-referrer",
 }
 _PARTS = "assets/parts/"
