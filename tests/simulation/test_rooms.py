@@ -112,6 +112,25 @@ def test_who_was_offline_while_removed_and_added_goes_on_too(friends: Friends) -
     friends.run(story)
 
 
+def test_several_people_are_removed_and_added_in_one_commit_each(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira = world.client("mira")
+        await mira.wait_online()
+        group = mira._connection.device.groups.get(world.room)
+        before = group.epoch
+        others = [URIS["tomas"], URIS["juno"]]
+        await mira.remove(world.room, others)
+        assert members(world, "mira") == {"mira"}
+        await mira.add(world.room, others)
+        assert mira._connection.device.groups.get(world.room).epoch == before + 2
+        for name in ("tomas", "juno"):
+            await world.until_joined(name, world.room)
+        await mira.send(world.room, "all together")
+        await everyone_sees(world, "all together", *NAMES)
+
+    friends.run(story)
+
+
 def test_two_who_change_a_room_at_once_both_get_their_way(friends: Friends) -> None:
     async def story(world: World) -> None:
         mira, tomas = world.client("mira"), world.client("tomas")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from nightlight.client.device import Device
 from nightlight.client.device_links import DeviceLinks
@@ -179,8 +180,11 @@ class Housekeeping:
             if told_at_ms is not None and told_at_ms <= now_ms < told_at_ms + LOST_AGAIN_MS:
                 due_ms.append(told_at_ms + LOST_AGAIN_MS - now_ms)
                 continue
-            with suppress(RefusedError):  # nobody there can be asked: the hub showed us what it does not have
+            try:
                 await self._hub.say_unusable(lost)
+            except RefusedError:  # the hub showed us what it does not have; the others can still help
+                with suppress(RefusedError):
+                    await self._hub.say_unusable(replace(lost, digest=None))
             with self._store.transaction():
                 self._store.lost_told(lost, now_ms)
         return min(due_ms) / 1000 if due_ms else None

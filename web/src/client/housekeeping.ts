@@ -23,6 +23,7 @@ import { HUB } from './inbox.ts';
 import { topUp } from './key-packages.ts';
 import { Late, loaded } from '../late.ts';
 import { Lock } from './lock.ts';
+import type { Lost } from './records.ts';
 import { monotonicMs, now } from './surroundings.ts';
 import { Tending } from './tending.ts';
 import { LookUp } from './trust.ts';
@@ -204,12 +205,9 @@ export class Housekeeping {
         dueMs.push(lost.toldAtMs + LOST_AGAIN_MS - nowMs);
         continue;
       }
-      try {
-        await this.#hub.sayUnusable(room, lost);
-      } catch (error) {
-        // Nobody there can be asked: the hub showed us what it does not have.
-        if (!(error instanceof RefusedError)) throw error;
-      }
+      // Where the hub showed us what it does not have, the others can still help.
+      const heard = await this.#isHeard(room, lost);
+      if (!heard && lost.digest !== null) await this.#isHeard(room, { ...lost, digest: null });
       await this.#write(() => {
         const record = store.rooms.get(room);
         if (record?.lost === undefined) return;
@@ -217,6 +215,16 @@ export class Housekeeping {
       });
     }
     return dueMs.length > 0 ? Math.min(...dueMs) : null;
+  }
+
+  async #isHeard(room: RoomUri, lost: Lost): Promise<boolean> {
+    try {
+      await this.#hub.sayUnusable(room, lost);
+      return true;
+    } catch (error) {
+      if (error instanceof RefusedError) return false;
+      throw error;
+    }
   }
 
   /** The hub knows a room that was created here; or it will not have it, and this device has left it. */
