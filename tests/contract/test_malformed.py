@@ -76,7 +76,6 @@ WITHOUT_INPUT = {
     ("GET", "/v1/contacts"),
     ("GET", "/v1/directory"),
     ("GET", "/v1/key-packages"),
-    ("GET", "/v1/recoveries"),
     ("DELETE", "/v1/recoveries"),
     ("GET", "/v1/rooms"),
     ("GET", "/health"),

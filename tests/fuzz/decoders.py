@@ -93,7 +93,9 @@ def _status_report(data: bytes) -> tuple[tuple[MessageId, MessageStatus], ...]:
     return report
 
 
-DEVICES = messages.UserDevices(ADA, ACCOUNT.public, LIST.sign(ACCOUNT.sign).encode(), [b"one"], b"credential")
+WAITING = messages.PendingRecovery(PHONE.uri, 1_900_000_000_000, 1_900_000_000_000)
+SIGNED = LIST.sign(ACCOUNT.sign).encode()
+DEVICES = messages.UserDevices(ADA, ACCOUNT.public, SIGNED, [b"one"], b"credential", WAITING)
 A_ROOM = messages.Room(
     ROOM,
     3,
@@ -113,7 +115,6 @@ ANSWERS: list[tuple[Any, Any]] = [
     (messages.Session, messages.Session("token", 1_900_000_000_000)),
     (messages.UserDevices, DEVICES),
     (list[messages.Contact], [messages.Contact(ADA, messages.ContactState.ASKED, 1_900_000_000_000)] * 2),
-    (list[messages.PendingRecovery], [messages.PendingRecovery(PHONE.uri, 1_900_000_000_000, 1_900_000_000_000)]),
     (list[messages.Room], [A_ROOM, A_ROOM]),
     (object, None),
 ]

@@ -17,6 +17,7 @@ from nightlight.protocol.franking import Frank, FrankingAgent
 from nightlight.protocol.ids import HubUri, TimestampMs, device_uri
 from nightlight.protocol.messages import ClaimedKeyPackages, Delivery, UserDevices
 from nightlight.protocol.roles import Role, decode_roles, encode_roles
+from nightlight.protocol.succession import succeed
 from tests.contract.device import Device
 from tests.support.people import JUNO, MIRA
 from tests.web.cheating_hub import MESSAGES, Change, Scene
@@ -263,6 +264,21 @@ async def swapped_account_key(_scene: Scene) -> Answer:
     return lambda _answer: ClaimedKeyPackages(devices, stranger.key_packages(1))
 
 
+async def account_key_vouched_for_by_a_thief(scene: Scene) -> Answer:
+    """A whole person in Mira's name, with a succession from her key that she has not signed."""
+    stranger = Device(MIRA)
+    known = scene.mira._connection.device.trust.device_list(MIRA)
+    assert known is not None
+    mine = SigningKey.from_seed(scene.mira._connection.device.identity.account_seed)
+    former_list = known.sign(mine.sign_with_label).encode()  # the hub has it
+    forged = succeed(
+        known, former_list, stranger.account.public_key, stranger.account.sign_with_label, recovered=False
+    ).encode()
+    asked = stranger.registration()
+    devices = UserDevices(MIRA, asked.account_key, asked.device_list, [forged])
+    return lambda _answer: ClaimedKeyPackages(devices, stranger.key_packages(1))
+
+
 async def another_person_s_key_package(scene: Scene) -> Answer:
     packages = scene.juno.forger.key_packages(1)
     return lambda answer: altered(answer, key_packages=packages)
@@ -294,6 +310,7 @@ async def no_key_package(_scene: Scene) -> Answer:
 SUBSTITUTIONS = [
     Substitution("older device list", "NL-315", "mira", older_device_list),
     Substitution("swapped account key", "NL-314", "mira", swapped_account_key),
+    Substitution("forged succession", "NL-136", "mira", account_key_vouched_for_by_a_thief),
     Substitution("substituted key package", "NL-323", "hub", substituted_key_package),
     Substitution("substituted key package of an older list", "NL-324", "hub", substituted_key_package_of_an_older_list),
     Substitution("key package of somebody else", "NL-532", "hub", another_person_s_key_package),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from nightlight.protocol.messages import ClaimedKeyPackages, Delivery, Ready, ServerFrame
-from tests.support.people import MIRA
+from tests.support.people import MIRA, texts
 from tests.web.attacks import (
     CLAIM,
     COMMIT_ATTACKS,
@@ -77,6 +77,25 @@ async def test_nobody_is_added_in_the_place_of_somebody_else(scene: Scene, subst
     assert await scene.tomas.rooms() == before
     scene.hub.be_honest()
     await scene.talk(await scene.tomas.create_room(MIRA))
+
+
+@pytest.mark.parametrize("name", ["swapped account key", "forged succession"])
+async def test_a_new_person_is_sent_nothing_until_accepted_anew(scene: Scene, name: str) -> None:
+    (substitution,) = [row for row in SUBSTITUTIONS if row.name == name]
+    await scene.talk()
+
+    async def shown() -> bool:
+        return "for whoever is Mira now" in await scene.tomas.texts(scene.room)
+
+    scene.hub.change_answers(CLAIM, ClaimedKeyPackages, await substitution.prepare(scene))
+    assert await scene.tomas.refusal(MIRA) == substitution.check
+    assert await scene.tomas.strangers() == [MIRA]
+    assert await scene.tomas.refusal_to_send(scene.room, "for Mira alone") == "new_person"
+    await scene.tomas.accept_anew(MIRA)
+    assert await scene.tomas.strangers() == []
+    assert await scene.tomas.refusal_to_send(scene.room, "for whoever is Mira now") == "none"
+    await scene.until(shown, "Tomas sees what he said")
+    assert "for whoever is Mira now" not in texts(scene.mira, scene.room)  # her former device is in the way
 
 
 # --- the log is held back, doubled or put in another order ---------------------------------------------------

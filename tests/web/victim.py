@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 
 from nightlight.client.events import Event, FaultSeen
 from nightlight.client.sdk import Client
-from nightlight.errors import VerificationError
+from nightlight.errors import RefusedError, VerificationError
 from nightlight.protocol.ids import RoomUri, UserUri
 from tests.support.people import newcomer as newcomer_in_python
 from tests.support.relay import Relay
@@ -34,6 +34,11 @@ class Victim(Protocol):
     async def create_room(self, user: UserUri) -> RoomUri: ...
     async def refusal(self, user: UserUri) -> str:
         """The check for which no room with ``user`` can be made."""
+
+    async def strangers(self) -> list[UserUri]: ...
+    async def accept_anew(self, user: UserUri) -> None: ...
+    async def refusal_to_send(self, room: RoomUri, text: str) -> str:
+        """The problem for which nothing can be said there."""
 
     async def rooms(self) -> set[RoomUri]: ...
     async def send(self, room: RoomUri, text: str) -> None: ...
@@ -68,6 +73,19 @@ class InPython:
             await self.create_room(user)
         except VerificationError as error:
             return error.check
+        return "none"
+
+    async def strangers(self) -> list[UserUri]:
+        return self.client.people.strangers()
+
+    async def accept_anew(self, user: UserUri) -> None:
+        self.client.people.accept_anew(user)
+
+    async def refusal_to_send(self, room: RoomUri, text: str) -> str:
+        try:
+            await self.send(room, text)
+        except RefusedError as error:
+            return error.problem
         return "none"
 
     async def rooms(self) -> set[RoomUri]:
@@ -105,6 +123,19 @@ class InBrowser:
     async def refusal(self, user: UserUri) -> str:
         try:
             await self.create_room(user)
+        except Refused as error:
+            return error.reason
+        return "none"
+
+    async def strangers(self) -> list[UserUri]:
+        return [UserUri(user) for user in await self.person.call("strangers")]
+
+    async def accept_anew(self, user: UserUri) -> None:
+        await self.person.call("acceptAnew", user)
+
+    async def refusal_to_send(self, room: RoomUri, text: str) -> str:
+        try:
+            await self.send(room, text)
         except Refused as error:
             return error.reason
         return "none"

@@ -234,6 +234,23 @@ export function readSession(value: unknown): Session {
   return { token: members.text('token'), expiresAtMs: members.uint('expires_at_ms') as TimestampMs };
 }
 
+/** Somebody with the recovery key of the caller makes `device` theirs, and their only one, at `readyAtMs`. */
+export interface PendingRecovery {
+  readonly device: DeviceUri;
+  readonly begunAtMs: TimestampMs;
+  readonly readyAtMs: TimestampMs;
+}
+
+function readRecovery(value: unknown): PendingRecovery | null {
+  if (value === undefined || value === null) return null;
+  const members = new Members(value);
+  return {
+    device: members.name('device', parseDeviceUri),
+    begunAtMs: members.uint('begun_at_ms') as TimestampMs,
+    readyAtMs: members.uint('ready_at_ms') as TimestampMs,
+  };
+}
+
 /**
  * What a contact needs to check a leaf. `deviceList`: signed; nothing in it is believed yet.
  *
@@ -246,6 +263,8 @@ export interface UserDevices {
   readonly deviceList: Bytes;
   readonly successions: readonly Bytes[];
   readonly credential: Bytes | null;
+  /** For the caller alone: the one that waits. */
+  readonly recovery: PendingRecovery | null;
 }
 
 export function readUserDevices(value: unknown): UserDevices {
@@ -256,25 +275,8 @@ export function readUserDevices(value: unknown): UserDevices {
     deviceList: members.bytes('device_list'),
     successions: members.optionalList('successions', (bytes) => asBytes(bytes)),
     credential: members.optionalBytes('credential'),
+    recovery: members.of('recovery', readRecovery),
   };
-}
-
-/** Somebody with the recovery key of the caller makes `device` theirs then. */
-export interface PendingRecovery {
-  readonly device: DeviceUri;
-  readonly begunAtMs: TimestampMs;
-  readonly readyAtMs: TimestampMs;
-}
-
-export function readRecoveries(value: unknown): PendingRecovery[] {
-  return readList(value, (item) => {
-    const members = new Members(item);
-    return {
-      device: members.name('device', parseDeviceUri),
-      begunAtMs: members.uint('begun_at_ms') as TimestampMs,
-      readyAtMs: members.uint('ready_at_ms') as TimestampMs,
-    };
-  });
 }
 
 /** How many single-use key packages are left for the caller's device. */

@@ -138,7 +138,8 @@ export function decodeSignedDeviceList(data: Uint8Array): SignedDeviceList {
 }
 
 /**
- * The list, now that `accountKey` stands for it and it may follow `known`, the newest one seen before.
+ * The list, now that `accountKey` stands for it and it may follow `known`, the newest one seen before. `nowMs` is null for
+ * a list of the past, which may have expired.
  *
  * Throws `VerificationError`: NL-311 signature, NL-312 a device of another user, NL-313 expired or lasting more than 30
  * days, NL-314 another account key than before, NL-315 an older version, NL-316 not the successor of `known` though
@@ -148,7 +149,7 @@ export async function verifyDeviceList(
   signed: SignedDeviceList,
   user: UserUri,
   accountKey: Bytes,
-  nowMs: TimestampMs,
+  nowMs: TimestampMs | null,
   known: DeviceList | null = null,
 ): Promise<DeviceList> {
   await verifyWithLabel(accountKey, DEVICE_LIST_LABEL, signed.content, signed.signature, 'NL-311');
@@ -157,17 +158,19 @@ export async function verifyDeviceList(
     throw new VerificationError('NL-312', 'lists a device of another user');
   }
   const { expiresAtMs } = verified;
-  if (!(nowMs < expiresAtMs && expiresAtMs <= nowMs + MAX_LIFETIME_MS + CLOCK_SKEW_MS)) {
+  if (nowMs !== null && !(nowMs < expiresAtMs && expiresAtMs <= nowMs + MAX_LIFETIME_MS + CLOCK_SKEW_MS)) {
     throw new VerificationError('NL-313', 'expired, or lasts too long');
   }
-  if (known !== null) await checkFollows(verified, known);
+  if (known === null) return verified;
+  if (user !== known.user || !equal(accountKey, known.accountKey)) {
+    throw new VerificationError('NL-314', 'another account key than before');
+  }
+  await checkFollows(verified, known);
   return verified;
 }
 
-async function checkFollows(later: DeviceList, known: DeviceList): Promise<void> {
-  if (later.user !== known.user || !equal(later.accountKey, known.accountKey)) {
-    throw new VerificationError('NL-314', 'another account key than before');
-  }
+/** `later` is `known`, or comes after it, under whatever account key. Throws `VerificationError` NL-315, NL-316. */
+export async function checkFollows(later: DeviceList, known: DeviceList): Promise<void> {
   if (later.version < known.version) throw new VerificationError('NL-315', 'older than the list we know');
   if (later.version === known.version && !equal(encodeDeviceList(later), encodeDeviceList(known))) {
     throw new VerificationError('NL-316', 'two lists of one version');

@@ -21,6 +21,7 @@ import * as ids from '../src/ids.ts';
 import { decodeLinkPackage, readLinkCode } from '../src/linking.ts';
 import { readProfile } from '../src/profile.ts';
 import { decodeRoles } from '../src/roles.ts';
+import { decodeSuccession } from '../src/succession.ts';
 import { snakeCase } from './frames.ts';
 import { fromHex, toHex } from './vectors.ts';
 
@@ -52,7 +53,6 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'bodies.read_body[UserDevices]': body(bodies.readUserDevices),
     'bodies.read_body[list[Contact]]': body(bodies.readContacts),
     'bodies.read_body[list[Room]]': body(bodies.readRooms),
-    'bodies.read_body[list[PendingRecovery]]': body(bodies.readRecoveries),
     'bodies.read_body[object]': body(() => null),
     'bodies.read_problem': body(bodies.readProblem),
     'cbor.decode': cbor.decode,
@@ -80,6 +80,7 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'messages.read_server_frame': readServerFrame,
     'profile.read_profile': (data) => readProfile(content.decode(data).body),
     'roles.decode_roles': decodeRoles,
+    'succession.Succession.decode': decodeSuccession,
   };
 }
 

@@ -10,6 +10,7 @@ import { RUNNERS as identity } from './vectors/identity.ts';
 import { RUNNERS as linking } from './vectors/linking.ts';
 import { RUNNERS as profile } from './vectors/profile.ts';
 import { RUNNERS as roles } from './vectors/roles.ts';
+import { RUNNERS as succession } from './vectors/succession.ts';
 
 const RUNNERS = {
   ...attachment,
@@ -21,6 +22,7 @@ const RUNNERS = {
   ...linking,
   ...profile,
   ...roles,
+  ...succession,
 };
 
 for (const [name, run] of Object.entries(RUNNERS)) describe(name, run);

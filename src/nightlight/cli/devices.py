@@ -46,7 +46,7 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
     async with who.device() as client:
         if not await go_online(client):
             say("Offline: this is what this device knows.")
-            waiting = []
+            waiting = None
         else:
             waiting = await client.recovery.waiting()
         devices = client.devices()
@@ -61,14 +61,9 @@ async def list_(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
         )
         for entry in devices
     ]
-    rows += [
-        (
-            _name(DeviceUri(recovery.device)),
-            "waits",
-            f"your only device at {clock_time(TimestampMs(recovery.ready_at_ms))}",
-        )
-        for recovery in waiting
-    ]
+    if waiting is not None:
+        ready = clock_time(TimestampMs(waiting.ready_at_ms))
+        rows.append((_name(DeviceUri(waiting.device)), "waits", f"your only device at {ready}"))
     print_table(("device", "", ""), rows)
 
 

@@ -54,9 +54,9 @@ async def status(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
         print_json({"has_key": has_key, "waiting": waiting})
         return
     print_line("You have a recovery key." if has_key else "You have no recovery key; nightlight recovery make")
-    for recovery in waiting:
-        ready = clock_time(TimestampMs(recovery.ready_at_ms))
-        print_line(f"Somebody with it makes {recovery.device.rpartition('/')[2]} your only device at {ready}.")
+    if waiting is not None:
+        ready = clock_time(TimestampMs(waiting.ready_at_ms))
+        print_line(f"Somebody with it makes {waiting.device.rpartition('/')[2]} your only device at {ready}.")
 
 
 @app.command
@@ -66,7 +66,7 @@ async def cancel(*, json: Json = False, who: Who = DEFAULT_WHO) -> None:
         await _online(client)
         await client.recovery.cancel()
     if json:
-        print_json({"waiting": []})
+        print_json({"waiting": None})
     else:
         print_line("No recovery waits. If you did not begin it: nightlight recovery make")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from nightlight.client.device import Device
 from nightlight.client.device_links import DeviceLinks
-from nightlight.client.events import ContactChanged
+from nightlight.client.events import ContactChanged, NoticeKind
 from nightlight.client.hub import Hub
 from nightlight.client.identity import renewed
 from nightlight.client.inbox import HUB
@@ -29,8 +29,8 @@ from nightlight.errors import (
 from nightlight.mls.group import Disposition, MlsError, disposition, read_key_package
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankingAgent
-from nightlight.protocol.ids import DeviceUri, HubUri, RoomUri, UserUri
-from nightlight.protocol.messages import ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices
+from nightlight.protocol.ids import DeviceUri, HubUri, RoomUri, TimestampMs, UserUri
+from nightlight.protocol.messages import ClaimedKeyPackages, Contact, KeyPackageCount, PendingRecovery, UserDevices
 
 LOST_AGAIN_MS = 3_600_000
 DIRECTORY_DAY_MS = 86_400_000
@@ -114,6 +114,7 @@ class Housekeeping:
             listed = device.trust.learn(user, devices)
             if user == device.identity.user:
                 device.follow_account_key(listed, devices.credential)
+                self._tell_of(device, devices.recovery)
         except (RemoteProtocolError, VerificationError) as error:
             self._record_fault(device, error.check, user)
             raise
@@ -121,6 +122,12 @@ class Housekeeping:
             if device.trust.news:
                 self._wake()
         return listed
+
+    @staticmethod
+    def _tell_of(device: Device, recovery: PendingRecovery | None) -> None:
+        if recovery is not None:
+            until_ms = TimestampMs(recovery.ready_at_ms)
+            device.trust.notice(NoticeKind.RECOVERY_WAITS, device.identity.user, recovery.device, until_ms)
 
     def _record_fault(self, device: Device, check: str, culprit: str) -> None:
         device.record_fault(None, check, culprit)

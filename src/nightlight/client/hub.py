@@ -32,7 +32,6 @@ from nightlight.protocol.messages import (
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
-    PendingRecovery,
     Registration,
     Room,
     RoomCreation,
@@ -87,10 +86,6 @@ class Hub:
     async def publish_account_key(self, device_list: bytes, change: AccountKeyChange) -> UserDevices:
         """``device_list``, the first under a new account key, is this user's newest."""
         return await self._call("PUT", "/v1/device-list", UserDevices, DeviceListUpdate(device_list, change=change))
-
-    async def recoveries(self) -> list[PendingRecovery]:
-        """The recovery of this person that waits."""
-        return await self._call("GET", "/v1/recoveries", list[PendingRecovery])
 
     async def cancel_recovery(self) -> None:
         """No recovery of this person waits."""

@@ -49,9 +49,9 @@ class Recovery:
         """
         await self._links.remove(self._device(), which, recovery_key(words))
 
-    async def waiting(self) -> list[PendingRecovery]:
+    async def waiting(self) -> PendingRecovery | None:
         """The recovery that somebody with this person's recovery key has begun, if one waits."""
-        return await self._hub.recoveries()
+        return (await self._hub.device_list(self._device().identity.user)).recovery
 
     async def cancel(self) -> None:
         """No recovery waits. Whoever began it has the recovery key: make a new one."""

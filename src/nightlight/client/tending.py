@@ -6,14 +6,13 @@ from contextlib import suppress
 from typing import Protocol
 
 from nightlight.client.device import Device, Duty
-from nightlight.client.events import NoticeKind
 from nightlight.client.hub import Hub
 from nightlight.client.records import Intent
 from nightlight.client.store import Store
 from nightlight.client.surroundings import Surroundings
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.credential import DeviceList
-from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri, user_of
+from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri, user_of
 
 STAGGER_MS = 2_000
 """How much longer the next member waits, so that usually one commit is made and not as many as there are members."""
@@ -51,9 +50,6 @@ class Tending:
         """This person's newest device list is known, and their rooms are tended if there are several devices."""
         await self._directory.finish_linking(device)
         listed = await self._directory.learn_devices(device, device.identity.user)
-        for waiting in await self._hub.recoveries():
-            until_ms = TimestampMs(waiting.ready_at_ms)
-            device.trust.notice(NoticeKind.RECOVERY_WAITS, device.identity.user, waiting.device, until_ms)
         if listed.former_keys:
             await self._directory.top_up_key_packages(device)  # those under the former key are gone
         return await self.rooms(device) if len(listed.devices) > 1 or listed.former_keys else None

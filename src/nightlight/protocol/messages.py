@@ -252,11 +252,23 @@ class Mailbox(Struct, frozen=True):
     package: bytes
 
 
-class UserDevices(Struct, frozen=True):
+class PendingRecovery(Struct, frozen=True):
+    """Somebody with the recovery key of the caller makes ``device`` theirs, and their only one, at ``ready_at_ms``."""
+
+    device: Uri
+    begun_at_ms: U64
+    ready_at_ms: U64
+
+    def __post_init__(self) -> None:
+        parse_device_uri(self.device)
+
+
+class UserDevices(Struct, frozen=True, omit_defaults=True):
     """GET /v1/device-list?user=…: what a contact needs to check a leaf.
 
-    ``successions``: how each account key of the user followed the one before, oldest first. ``credential``: for the
-    caller alone, of the caller's own leaves, where another of their devices has replaced the account key.
+    ``successions``: how each account key of the user followed the one before, oldest first. Of
+    oneself alone: ``credential``, of the caller's leaves, where another device has replaced the account key;
+    ``recovery``, if one waits.
     """
 
     user: Uri
@@ -264,6 +276,7 @@ class UserDevices(Struct, frozen=True):
     device_list: bytes
     successions: list[bytes] = []
     credential: bytes | None = None
+    recovery: PendingRecovery | None = None
 
     def __post_init__(self) -> None:
         parse_user_uri(self.user)
@@ -296,17 +309,6 @@ class RecoveryEnd(Struct, frozen=True, forbid_unknown_fields=True):
     device: Uri
     device_list: bytes
     succession: bytes
-
-
-class PendingRecovery(Struct, frozen=True):
-    """One row of GET /v1/recoveries: somebody with the recovery key of the caller makes ``device`` theirs then."""
-
-    device: Uri
-    begun_at_ms: U64
-    ready_at_ms: U64
-
-    def __post_init__(self) -> None:
-        parse_device_uri(self.device)
 
 
 class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
@@ -349,7 +351,7 @@ class ContactState(StrEnum):
     """The caller has blocked the other."""
 
 
-class Contact(Struct, frozen=True):
+class Contact(Struct, frozen=True, omit_defaults=True):
     """One row of GET /v1/contacts. ``successions``: of somebody connected, how often their account key was replaced."""
 
     user: Uri

@@ -44,7 +44,8 @@ export class Messenger {
     this.trouble = explain(error);
   };
   readonly #rooms = new Refresher(() => this.#loadRooms(), this.failed);
-  readonly #contacts = new Refresher(() => this.#loadContacts(), this.failed);
+  readonly #contacts = new Refresher(() => this.#loadContacts(false), this.failed);
+  readonly #heard = new Refresher(() => this.#loadContacts(true), this.failed);
 
   /** Rooms whose pictures may be others now. */
   readonly #changed: RoomUri[] = [];
@@ -134,8 +135,8 @@ export class Messenger {
         void this.#rooms.refresh();
         void this.#contacts.refresh();
         break;
-      case 'contact_changed':
-        void this.#contacts.refresh();
+      case 'contact_changed': // which says that the device has just heard
+        void this.#heard.refresh();
         break;
       case 'room_changed':
         this.#changed.push(event.room);
@@ -151,6 +152,7 @@ export class Messenger {
         this.trouble = event.state === 'full' ? say('storage.full') : null;
         break;
       case 'fault_seen':
+      case 'notice':
       case 'upload_changed':
       case 'download_changed':
     }
@@ -173,8 +175,8 @@ export class Messenger {
     }
   }
 
-  async #loadContacts(): Promise<void> {
-    this.contacts = await this.device.contacts();
+  async #loadContacts(heard: boolean): Promise<void> {
+    this.contacts = await this.device.contacts(heard);
   }
 }
 

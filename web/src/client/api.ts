@@ -7,7 +7,7 @@
  * throw `RefusedError` `unauthenticated` before somebody is registered.
  */
 
-import type { Contact } from '../bodies.ts';
+import type { Contact, PendingRecovery } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import type { RoomProfile } from '../profile.ts';
@@ -21,6 +21,7 @@ import type {
   FileUpload,
   Message,
   MessageKey,
+  Notice,
   RoomSummary,
   StorageState,
 } from './events.ts';
@@ -100,8 +101,43 @@ export interface Api {
    * Throws `RefusedError` `not_allowed` (this device may not sign), `VerificationError` NL-352 (expired).
    */
   acceptDevice(text: string): Promise<DeviceUri>;
-  /** The device is signed out; it leaves each room by itself. Throws `RefusedError` `not_allowed`. */
-  removeDevice(device: DeviceUri): Promise<void>;
+  /**
+   * The device is signed out; it leaves each room by itself. If it held the account key, that is replaced, and needs the
+   * `words` of the recovery key, where there is one.
+   *
+   * Throws `RefusedError` `not_allowed`; `VerificationError` NL-134: not the words of a recovery key.
+   */
+  removeDevice(device: DeviceUri, words?: string | null): Promise<void>;
+  /** Whether this person has made a recovery key, as last heard. */
+  hasRecoveryKey(): Promise<boolean>;
+  /**
+   * A new recovery key is this person's, in place of any before: its 24 words, which are kept nowhere and not shown again.
+   *
+   * After `UnavailableError` the hub may have a key whose words nobody knows: make another. Throws `RefusedError`
+   * `not_allowed`: this device may not sign.
+   */
+  makeRecoveryKey(): Promise<string>;
+  /** The recovery that somebody with this person's recovery key has begun, if one waits. */
+  waitingRecovery(): Promise<PendingRecovery | null>;
+  /** No recovery waits. Whoever began it has the recovery key: make a new one. */
+  cancelRecovery(): Promise<void>;
+
+  /** What this person has to be told of keys and devices, oldest first; `unseen`: only what they have not seen. */
+  notices(unseen?: boolean): Promise<Notice[]>;
+  /** This person has seen all notices there are. */
+  seeNotices(): Promise<void>;
+  /** The safety number with `user` was compared, and is the same. Throws `RefusedError` `not_found`. */
+  compare(user: UserUri): Promise<void>;
+  /** Whether the safety number with `user` was compared, and is still the same. */
+  isCompared(user: UserUri): Promise<boolean>;
+  /** Users who have an account key that nobody vouches for: nothing is sent to where they are. */
+  strangers(): Promise<UserUri[]>;
+  /**
+   * Whoever is `user` now is believed from now on; that they were compared before counts for nothing.
+   *
+   * Throws `RefusedError` `not_found`: they are who they were; `VerificationError` NL-313: ask again later.
+   */
+  acceptAnew(user: UserUri): Promise<void>;
   /** In how many of this device's rooms `device` is. */
   roomsOf(device: DeviceUri): Promise<RoomsOfDevice>;
 
@@ -115,7 +151,7 @@ export interface Api {
   hurry(): Promise<void>;
 
   /** Everyone this user has a relation with; without a connection, as last heard. */
-  contacts(): Promise<Contact[]>;
+  contacts(heard?: boolean): Promise<Contact[]>;
   /** `request`: nothing reaches them until they accept. The others answer a request, take it back, or block. */
   contact(action: ContactAction, user: UserUri): Promise<void>;
   /**

@@ -1,13 +1,12 @@
 /** The device behind `Api`: its store, its connection, and what a person does with them. */
 
-import type { Contact } from '../bodies.ts';
+import type { Contact, PendingRecovery } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import { decodeContactCode, encodeContactCode } from '../contact-code.ts';
 import { decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, RefusedError, UnavailableError } from '../errors.ts';
 import { toHex } from '../hex.ts';
 import type { DeviceUri, RoomUri, UserUri } from '../ids.ts';
-import { safetyNumber } from '../safety-number.ts';
 import type { MimiContent } from '../content.ts';
 import type { Agreement, Api, LinkShown, Me, OwnDevice } from './api.ts';
 import type { Author, Manner } from './author.ts';
@@ -24,12 +23,14 @@ import type {
   FileUpload,
   Message,
   MessageKey,
+  Notice,
   RoomSummary,
   StorageState,
 } from './events.ts';
 import type { ContactAction } from './hub.ts';
 import { newIdentity, signedList } from './identity.ts';
 import { loaded } from '../late.ts';
+import type { OwnKeys } from './own-keys.ts';
 import { Lock } from './lock.ts';
 import {
   type Evidence,
@@ -180,23 +181,64 @@ export class Client implements Omit<Api, 'startAnew'> {
     return linkNumber(readLinkCode(text));
   }
 
+  // --- keys
+
+  async #keys(): Promise<OwnKeys> {
+    const connection = this.#open;
+    const { OwnKeys } = await loaded(import('./keys.ts'));
+    return new OwnKeys(connection);
+  }
+
   async acceptDevice(text: string): Promise<DeviceUri> {
-    const connection = this.#open;
-    const links = await connection.housekeeping.links.get();
-    const device = await links.accept(text);
-    connection.chore('devices');
-    return device;
+    return (await this.#keys()).acceptDevice(text);
   }
 
-  async removeDevice(device: DeviceUri): Promise<void> {
-    const connection = this.#open;
-    const links = await connection.housekeeping.links.get();
-    await links.remove(device);
-    connection.chore('devices');
+  async removeDevice(device: DeviceUri, words: string | null = null): Promise<void> {
+    return (await this.#keys()).removeDevice(device, words);
   }
 
-  roomsOf(device: DeviceUri): Promise<RoomsOfDevice> {
-    return this.#open.device.roomsOf(device);
+  async hasRecoveryKey(): Promise<boolean> {
+    return (await this.#keys()).hasRecoveryKey();
+  }
+
+  async makeRecoveryKey(): Promise<string> {
+    return (await this.#keys()).makeRecoveryKey();
+  }
+
+  async waitingRecovery(): Promise<PendingRecovery | null> {
+    return (await this.#keys()).waitingRecovery();
+  }
+
+  cancelRecovery(): Promise<void> {
+    return this.#open.hub.cancelRecovery();
+  }
+
+  async notices(unseen = false): Promise<Notice[]> {
+    return (await this.#keys()).notices(unseen);
+  }
+
+  async seeNotices(): Promise<void> {
+    return (await this.#keys()).seeNotices();
+  }
+
+  async compare(user: UserUri): Promise<void> {
+    return (await this.#keys()).compare(user);
+  }
+
+  async isCompared(user: UserUri): Promise<boolean> {
+    return (await this.#keys()).isCompared(user);
+  }
+
+  async strangers(): Promise<UserUri[]> {
+    return (await this.#keys()).strangers();
+  }
+
+  async acceptAnew(user: UserUri): Promise<void> {
+    return (await this.#keys()).acceptAnew(user);
+  }
+
+  async roomsOf(device: DeviceUri): Promise<RoomsOfDevice> {
+    return (await this.#keys()).roomsOf(device);
   }
 
   async setReceipts(wanted: boolean): Promise<void> {
@@ -227,8 +269,9 @@ export class Client implements Omit<Api, 'startAnew'> {
 
   // --- contacts
 
-  async contacts(): Promise<Contact[]> {
+  async contacts(heard = false): Promise<Contact[]> {
     const connection = this.#open;
+    if (heard) return this.#store.contacts.values().toSorted((left, right) => (left.user < right.user ? -1 : 1));
     try {
       return await connection.housekeeping.refreshContacts();
     } catch (error) {
@@ -260,10 +303,7 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 
   async safetyNumber(user: UserUri): Promise<string> {
-    const { device, housekeeping } = this.#open;
-    const me = device.identity;
-    const theirs = device.trust.deviceList(user) ?? (await housekeeping.learnDevices(user));
-    return safetyNumber({ user: me.user, accountKey: me.accountKey }, { user, accountKey: theirs.accountKey });
+    return (await this.#keys()).safetyNumber(user);
   }
 
   // --- rooms

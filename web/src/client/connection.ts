@@ -266,7 +266,8 @@ export class Connection {
     } catch (error) {
       if (error instanceof RefusedError) {
         this.hub.forgetToken();
-        await this.#lose(error.problem);
+        if (error.problem === 'device_removed') await this.#device.stop(error.problem);
+        else await this.#lose(error.problem);
       } else if (error instanceof RemoteProtocolError) {
         await this.#device.recordFault(null, error.check, HUB);
         await this.#lose('the server does not answer as it should');

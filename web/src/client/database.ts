@@ -14,8 +14,11 @@ import { makeSealingKey } from './sealing.ts';
 
 const VERSION = 2;
 
-/** `link`: X25519, of a device that shows a link code; `account`: only of one that may sign. */
-export type KeyName = 'sealing' | 'account' | 'session' | 'signature' | 'link';
+/**
+ * `link`: X25519, of a device that shows a link code; `account`: only of one that may sign; `next_account`: while that is
+ * being replaced.
+ */
+export type KeyName = 'sealing' | 'account' | 'next_account' | 'session' | 'signature' | 'link';
 
 /** How much is left of what is about a message: what a page needs first. */
 export const Rank = { stands: 0, goneReaction: 1, gone: 2 } as const;

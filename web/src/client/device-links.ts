@@ -1,15 +1,17 @@
 /** This person's devices, from one that may sign: taking another in, and removing one. */
 
+import type { Bytes } from '../codec.ts';
 import type { DeviceList } from '../credential.ts';
 import { RefusedError, VerificationError } from '../errors.ts';
 import { type DeviceUri, deviceUri, type UserUri } from '../ids.ts';
 import { linkMailbox, readLinkCode } from '../linking.ts';
 import type { Device } from './device.ts';
 import type { Hub } from './hub.ts';
-import { changed, signedList } from './identity.ts';
+import { changed, type KeyPair, signedList } from './identity.ts';
 import { takeIn } from './linking.ts';
 import { Lock } from './lock.ts';
-import type { TakingIn } from './records.ts';
+import type { Replacing, TakingIn } from './records.ts';
+import { rebuilt, replaceKey, takeAccountKey } from './replacing.ts';
 
 /** Another device of the same person may change the list at the same moment, and again. */
 const TRIES = 5;
@@ -55,6 +57,12 @@ export class DeviceLinks {
   }
 
   async #finish(): Promise<void> {
+    const replacing = this.#device.store.replacing.get('');
+    if (replacing !== null) {
+      await this.#replace(replacing).catch((error: unknown) => {
+        if (!isRefusal(error)) throw error; // it is given up
+      });
+    }
     const taking = this.#device.store.takingIn.get('');
     if (taking === null) return;
     try {
@@ -99,20 +107,94 @@ export class DeviceLinks {
     throw new RefusedError('stale_device_list');
   }
 
-  /** `which`, another device of this person, is signed out and leaves every room. Throws `RefusedError` `not_allowed`. */
-  remove(which: DeviceUri): Promise<void> {
+  /**
+   * `which`, another device of this person, is signed out and leaves every room.
+   *
+   * If it held the account key, that is replaced; `recovery` vouches for the new one, where there is a recovery key. Throws
+   * `RefusedError` `not_allowed`: this very device, or by one that may not sign, or `recovery` is not the person's.
+   */
+  remove(which: DeviceUri, recovery: KeyPair | null = null): Promise<void> {
     return this.#oneAtATime.hold(async () => {
       await this.#finish();
       const { identity, store } = this.#device;
       if (which === identity.device || !store.hasKey('account')) throw new RefusedError('not_allowed');
       for (let round = 0; round < TRIES; round += 1) {
         const listed = await this.#ownList();
+        const entry = listed.devices.find(({ uri }) => uri === which);
+        if (entry === undefined) return;
+        if (entry.maySign) {
+          const begun = await this.#device.alone(() => replaceKey(store, identity, listed, [which], recovery));
+          await this.#replace(begun);
+          return;
+        }
         const others = listed.devices.filter(({ uri }) => uri !== which);
-        if (others.length === listed.devices.length) return;
         await unlessStale(this.#hub.publishDeviceList(await signedList(store, await changed(listed, others))));
       }
       throw new RefusedError('stale_device_list');
     });
+  }
+
+  /** The person's recovery key is this one: Ed25519, 32 bytes. Throws `RefusedError` `not_allowed`. */
+  setRecoveryKey(recoveryKey: Bytes): Promise<void> {
+    return this.#oneAtATime.hold(async () => {
+      await this.#finish();
+      const { store, trust } = this.#device;
+      if (!store.hasKey('account')) throw new RefusedError('not_allowed');
+      for (let round = 0; round < TRIES; round += 1) {
+        const listed = await this.#ownList();
+        const following = { ...(await changed(listed, listed.devices)), recoveryKey };
+        try {
+          await this.#hub.publishDeviceList(await signedList(store, following));
+        } catch (error) {
+          if (error instanceof RefusedError && error.problem === 'stale_device_list') continue;
+          throw error;
+        }
+        await this.#device.alone(() =>
+          store.transaction(() => {
+            trust.pin(following);
+          }),
+        );
+        return;
+      }
+      throw new RefusedError('stale_device_list');
+    });
+  }
+
+  /** The account key is replaced, or that is given up and this throws; either way nothing is under way. */
+  async #replace(begun: Replacing): Promise<void> {
+    try {
+      await this.#insistOnKey(begun);
+    } catch (error) {
+      if (isRefusal(error)) {
+        const { store } = this.#device;
+        await this.#device.alone(() =>
+          store.transaction(() => {
+            store.replacing.delete('');
+            store.dropKey('next_account');
+          }),
+        );
+      }
+      throw error;
+    }
+  }
+
+  /** `replacing` is what the hub has: made anew while this person's other devices change the list too. */
+  async #insistOnKey(replacing: Replacing): Promise<void> {
+    const { store, identity } = this.#device;
+    for (let round = 0; round < TRIES; round += 1) {
+      try {
+        await this.#hub.publishAccountKey(replacing);
+      } catch (error) {
+        if (!(error instanceof RefusedError) || error.problem !== 'stale_device_list') throw error;
+        const listed = await this.#ownList();
+        const former = replacing;
+        replacing = await this.#device.alone(() => rebuilt(store, identity, listed, former));
+        continue;
+      }
+      await takeAccountKey(this.#device, replacing);
+      return;
+    }
+    throw new RefusedError('stale_device_list');
   }
 
   #takeIn(listed: DeviceList, text: string): Promise<TakingIn> {

@@ -6,13 +6,13 @@
  */
 
 import type { Bytes } from '../codec.ts';
-import type { MimiContent } from '../content.ts';
+import { type MimiContent, roomOf } from '../content.ts';
 import { LocalProtocolError, type ProblemName, RefusedError } from '../errors.ts';
 import { encodeFrankingAgent, type FrankingAgent } from '../franking.ts';
 import { decodeRoles, encodeRoles, owed, Role } from '../roles.ts';
 import type { ClientFrame, ServerFrame } from '../frames.ts';
 import { fromHex, toHex } from '../hex.ts';
-import { type DeviceUri, providerOf, type RoomUri, roomUri, type SubmissionId, userOf, type UserUri } from '../ids.ts';
+import { providerOf, type RoomUri, roomUri, type SubmissionId, type UserUri } from '../ids.ts';
 import { MlsError } from '../mls/errors.ts';
 import { Author, checkLifetime } from './author.ts';
 import type { Event, FaultSeen, MessageKey } from './events.ts';
@@ -49,18 +49,6 @@ export type Errand =
   | { readonly effect: 'send'; readonly frame: ClientFrame }
   | Ask;
 
-/**
- * What a room needs. `rank`: how many do it before us.
- *
- * `owed` go, this person's `missing` devices come, and who is `lost` comes anew.
- */
-export interface Duty {
-  readonly owed: readonly DeviceUri[];
-  readonly missing: readonly DeviceUri[];
-  readonly lost: readonly DeviceUri[];
-  readonly rank: number;
-}
-
 /** In how many rooms a device is, of how many. */
 export interface RoomsOfDevice {
   readonly there: number;
@@ -76,28 +64,28 @@ const LOST: Effect = { effect: 'refresh', what: 'lost' };
 /** What this device holds. Whoever has it takes `errands`, `events` and `finished` after each call. */
 export class Device {
   readonly session = new Session();
-  readonly identity: Identity;
   readonly store: Store;
   readonly groups: Groups;
   readonly trust: Trust;
   errands: Errand[] = [];
   events: Event[] = [];
   finished: Finished[] = [];
+  #identity: Identity;
   readonly #author: Author;
   readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
+  readonly outbox: Outbox;
   readonly #lock = new Lock();
   /** Rooms where the hub refused that a device goes which its user's list does not name. */
   readonly #unremovable = new Set<RoomUri>();
 
   private constructor(identity: Identity, store: Store, groups: Groups) {
-    this.identity = identity;
+    this.#identity = identity;
     this.store = store;
     this.groups = groups;
     this.trust = new Trust(store, now);
     this.#author = new Author(identity.user, store);
     this.#inbox = new Inbox(identity, store, groups, this.trust);
-    this.#outbox = new Outbox(identity, store, groups, this.trust);
+    this.outbox = new Outbox(identity, store, groups, this.trust);
   }
 
   /** As the store left it. Throws `StoreError`. */
@@ -107,6 +95,16 @@ export class Device {
       if (record.standing !== 'created') await device.#openRoom(record);
     }
     return device;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** This device is `identity` now, which is in the store. */
+  become(identity: Identity): void {
+    this.#identity = identity;
+    this.groups.setCredential(identity.credential);
   }
 
   /** `work` is done while nothing else is. */
@@ -120,8 +118,12 @@ export class Device {
     return this.alone(() => this.#run(this.session.start()));
   }
 
-  stop(): Promise<void> {
-    return this.alone(() => this.#run(this.session.stop()));
+  /** `reason`: why there will never be a connection again, if so. */
+  stop(reason: string | null = null): Promise<void> {
+    return this.alone(() => {
+      this.errands = [];
+      return this.#run(this.session.stop(reason));
+    });
   }
 
   lost(nowMs: number, reason: string, random: number): Promise<void> {
@@ -206,14 +208,14 @@ export class Device {
 
   /** Newcomers whom this device let in are told the room's profile. */
   async #greet(room: RoomUri): Promise<Effect[]> {
-    const item = await this.#outbox.greet(room);
+    const item = await this.outbox.greet(room);
     return item === null ? [] : this.session.queue(room, item);
   }
 
   async #build(room: RoomUri, submissionId: SubmissionKey): Promise<Effect[]> {
     let item: OutboxItem | null;
     try {
-      item = await this.#outbox.build(submissionId);
+      item = await this.outbox.build(submissionId);
     } catch (error) {
       if (error instanceof RefusedError) return this.#fail(room, submissionId, error.problem);
       if (!(error instanceof MlsError)) throw error;
@@ -227,11 +229,11 @@ export class Device {
   }
 
   async #fail(room: RoomUri, submissionId: SubmissionKey, problem: ProblemName): Promise<Effect[]> {
-    const item = await this.#outbox.fail(submissionId, problem);
+    const item = await this.outbox.fail(submissionId, problem);
     const record = this.store.rooms.get(room);
     if (item?.kind === 'commit') {
       if (item.intent.drop.length > 0) this.#unremovable.add(room);
-      const told = record !== null && !this.#outbox.leaves(item);
+      const told = record !== null && !this.outbox.leaves(item);
       if (told) this.events.push({ kind: 'room_changed', room, members: record.members, joined: true });
     } else if (item?.messageId) {
       const { messageId } = item;
@@ -240,20 +242,21 @@ export class Device {
     }
     this.finished.push([submissionId, problem]);
     const effects = this.session.dropped(room, [submissionId]);
-    if (item === null || !this.#outbox.leaves(item)) return effects;
+    if (item === null || !this.outbox.leaves(item)) return effects;
     return [...effects, ...(await this.#became(await this.#inbox.abandon(room)))]; // whatever the hub says
   }
 
   /** The item is on its way; a message is not while a device is in the room that has to be removed first. */
   async #submit(room: RoomUri, submissionId: SubmissionKey): Promise<Effect[]> {
     const frame = this.#frame(submissionId);
-    const owed = frame.frame === 'submit' ? await this.#outbox.owed(room) : [];
+    if (frame.frame === 'submit' && this.#strangers(room)) return this.#fail(room, submissionId, 'new_person');
+    const owed = frame.frame === 'submit' ? await this.outbox.owed(room) : [];
     if (owed.length === 0) {
       this.errands.push({ effect: 'send', frame });
       return [];
     }
     if (this.#unremovable.has(room)) return this.#fail(room, submissionId, 'removal_owed');
-    const item = await this.groups.transaction(() => this.#outbox.commit(room, { ...FRESH_KEYS, drop: owed }, true));
+    const item = await this.groups.transaction(() => this.outbox.commit(room, { ...FRESH_KEYS, drop: owed }, true));
     return this.session.queueFirst(room, item);
   }
 
@@ -306,13 +309,19 @@ export class Device {
   }
 
   async #say(message: MimiContent, uploadId: string | null): Promise<MessageKey> {
-    const { messageId, item } = await this.#outbox.say(message, uploadId);
+    if (this.#strangers(roomOf(message))) throw new RefusedError('new_person');
+    const { messageId, item } = await this.outbox.say(message, uploadId);
     if (item !== null) {
       this.events.push({ kind: 'message_state_changed', room: item.room, messageId, state: 'queued', reason: null });
       await this.#tellChanged(messageId);
       await this.#queued(item);
     }
     return messageId;
+  }
+
+  /** Whether somebody in `room` has an account key that nobody vouches for. */
+  #strangers(room: RoomUri): boolean {
+    return this.store.rooms.get(room)?.members.some((member) => this.store.strangers.has(member)) === true;
   }
 
   /** What `messageId` edits, deletes or reacts to is told of, if it does and that is shown. */
@@ -364,7 +373,7 @@ export class Device {
   reportReceipts(): Promise<void> {
     return this.alone(async () => {
       for (const room of new Set(this.store.receipts.values().map((receipt) => receipt.room))) {
-        const item = await this.#outbox.reportReceipts(room);
+        const item = await this.outbox.reportReceipts(room);
         if (item !== null) await this.#queued(item);
       }
     });
@@ -400,7 +409,7 @@ export class Device {
         const roles = encodeRoles(new Map([[this.identity.user, Role.owner]]));
         this.store.rooms.put(room, { ...newRoom(room, 'created', 0, agent.key), members, roles });
         await this.groups.create(room, encodeFrankingAgent(agent));
-        return this.#outbox.commit(room, { ...FRESH_KEYS, add: keyPackages }).submissionId;
+        return this.outbox.commit(room, { ...FRESH_KEYS, add: keyPackages }).submissionId;
       });
     });
   }
@@ -423,7 +432,7 @@ export class Device {
     return this.alone(async () => {
       const created = this.store.rooms.get(room);
       if (created?.standing !== 'created') return;
-      const standing = this.#outbox.isLeaving(room) ? 'leaving' : 'joined';
+      const standing = this.outbox.isLeaving(room) ? 'leaving' : 'joined';
       const record: RoomRecord = { ...created, standing };
       await this.store.transaction(() => {
         this.store.rooms.put(room, record);
@@ -454,7 +463,7 @@ export class Device {
       if (record.standing === 'broken') await this.#abandon(room); // there is no group to say it in
       if (!isOpen(record)) return;
       const item = await this.groups.transaction(() => {
-        const leaving = this.#outbox.leave(room);
+        const leaving = this.outbox.leave(room);
         for (const { messageId } of this.store.receiptsOf(room)) this.store.receipts.delete(messageId);
         if (record.standing === 'joined') this.store.rooms.put(room, { ...record, standing: 'leaving' });
         return leaving;
@@ -472,46 +481,10 @@ export class Device {
       .map(({ room }) => room);
   }
 
-  /**
-   * What this person's devices, or any member's, have to do in `room` of their own accord.
-   *
-   * `asking`: devices that cannot go on there.
-   */
-  duty(room: RoomUri, asking: readonly DeviceUri[] = []): Promise<Duty | null> {
-    return this.alone(async () => {
-      const { user } = this.identity;
-      const listed = this.trust.deviceList(user);
-      const joined = this.store.rooms.get(room)?.standing === 'joined';
-      if (!joined || listed === null || this.#outbox.isChanging(room)) return null;
-      const owed = await this.#outbox.owed(room);
-      const missing: DeviceUri[] = [];
-      for (const { uri } of listed.devices) if (!(await this.#outbox.has(room, uri))) missing.push(uri);
-      const lost: DeviceUri[] = [];
-      for (const device of asking) {
-        if (!owed.includes(device) && (await this.#outbox.has(room, device))) lost.push(device);
-      }
-      if (owed.length + missing.length + lost.length === 0) return null;
-      const others = [...owed, ...lost];
-      const ours = others.length === 0 || others.some((device) => userOf(device) === user);
-      const rank = ours ? await this.#outbox.rank(room, user) : 1 + (await this.#outbox.rank(room));
-      return { owed, missing, lost, rank };
-    });
-  }
-
-  /** In how many of this device's rooms the device `which` is, and how many those are. */
-  roomsOf(which: DeviceUri): Promise<RoomsOfDevice> {
-    return this.alone(async () => {
-      const rooms = this.store.rooms.values().filter((record) => record.standing === 'joined');
-      let there = 0;
-      for (const { room } of rooms) if (await this.#outbox.has(room, which)) there += 1;
-      return { there, rooms: rooms.length };
-    });
-  }
-
   /** The intent to commit is durable at the end of the outbox. Throws `RefusedError` `not_found`. */
   changeRoom(room: RoomUri, intent: Intent): Promise<SubmissionKey> {
     return this.alone(async () => {
-      const item = await this.groups.transaction(() => this.#outbox.commit(room, intent));
+      const item = await this.groups.transaction(() => this.outbox.commit(room, intent));
       await this.#queued(item);
       return item.submissionId;
     });

@@ -172,6 +172,30 @@ export interface FaultSeen {
   readonly atMs: TimestampMs;
 }
 
+/**
+ * What a notice tells.
+ *
+ * `recovery_waits`: somebody with this person's recovery key waits to make another device theirs. `recovered`: the user
+ * came back on a new device by their recovery key. `key_replaced`: the user has another account key, for which the one
+ * before or their recovery key vouches. `recovery_key_changed`: this person's was made anew. `new_person`: the user has an
+ * account key that nobody vouches for: somebody else, until accepted anew.
+ */
+export type NoticeKind = 'recovery_waits' | 'recovered' | 'key_replaced' | 'recovery_key_changed' | 'new_person';
+
+/**
+ * What this person has to be told of keys and devices, and sees again until they say that they have.
+ *
+ * `about`: the device, or the key in hexadecimal. `untilMs`: when a wait is over.
+ */
+export interface Notice {
+  readonly kind: 'notice';
+  readonly notice: NoticeKind;
+  readonly user: UserUri;
+  readonly about: string;
+  readonly atMs: TimestampMs;
+  readonly untilMs: TimestampMs | null;
+}
+
 /** The connection to the hub has another state. */
 export interface ConnectionChanged {
   readonly kind: 'connection_changed';
@@ -209,6 +233,7 @@ export type Event =
   | ContactChanged
   | RoomChanged
   | FaultSeen
+  | Notice
   | ConnectionChanged
   | DeviceOpened
   | StorageChanged;

@@ -19,7 +19,7 @@ const KEPT_LOADED = 32;
 export class Groups {
   readonly suite: CiphersuiteImpl;
   readonly #store: Store;
-  readonly #owner: Owner;
+  #owner: Owner;
   readonly #loaded = new Map<RoomUri, Group>();
 
   private constructor(suite: CiphersuiteImpl, store: Store, owner: Owner) {
@@ -31,6 +31,11 @@ export class Groups {
   /** The groups in `store`, none loaded yet. */
   static async open(store: Store, { credential, signatureKey }: Identity): Promise<Groups> {
     return new Groups(await makeSuite(store.key('signature')), store, { credential, signatureKey });
+  }
+
+  /** Groups and key packages made from now on carry this credential. */
+  setCredential(credential: Bytes): void {
+    this.#owner = { ...this.#owner, credential };
   }
 
   /** A transaction of the store that also writes what changed in the groups. Throws what the store throws. */

@@ -1,7 +1,7 @@
 /** What a device settles with the server over HTTP: contacts, key packages, device lists, rooms it began. */
 
 import type { ClaimedKeyPackages, Contact, KeyPackageCount, UserDevices } from '../bodies.ts';
-import type { Bytes } from '../codec.ts';
+import { type Bytes, equal } from '../codec.ts';
 import type { DeviceList } from '../credential.ts';
 import {
   LocalProtocolError,
@@ -22,10 +22,11 @@ import { renewed, signedList } from './identity.ts';
 import { HUB } from './inbox.ts';
 import { topUp } from './key-packages.ts';
 import { Late, loaded } from '../late.ts';
+import type { Followed } from '../succession.ts';
 import { Lock } from './lock.ts';
 import type { Lost } from './records.ts';
 import { monotonicMs, now } from './surroundings.ts';
-import { Tending } from './tending.ts';
+import type { Tending } from './tending.ts';
 import { LookUp } from './trust.ts';
 
 /** How long the directory is taken as read; a key that is not in it is asked about at once. */
@@ -38,7 +39,7 @@ export class Housekeeping {
   readonly #hub: Hub;
   readonly #wake: () => void;
   readonly links = new Late(() => this.#loadLinks());
-  readonly #tending: Tending;
+  readonly #tending = new Late(() => this.#loadTending());
   readonly #oneAtATime = new Lock();
   readonly #askingForContacts = new Lock();
   #directoryReadMs = -Infinity;
@@ -48,7 +49,6 @@ export class Housekeeping {
     this.#device = device;
     this.#hub = hub;
     this.#wake = wake;
-    this.#tending = new Tending(device, hub, this);
   }
 
   /** The chore named `what` is done; one that we do not know is none. In how many ms it is due again, or null. */
@@ -58,23 +58,41 @@ export class Housekeeping {
       else if (what === 'key_packages') await this.topUpKeyPackages();
       else if (what === 'devices') return this.#ownDevices();
       else if (what === 'lost') return this.#tellOfLostRooms();
-      else if (what === 'departures') return this.#tending.departures();
-      else if (what === 'rooms') return this.#tending.rooms();
+      else if (what === 'departures') return this.#departures();
+      else if (what === 'rooms') return this.#rooms();
       else if (what === 'everything_else') await this.#everythingElse();
       return null;
     });
   }
 
   async #loadLinks(): Promise<DeviceLinks> {
-    const { DeviceLinks } = await loaded(import('./device-links.ts'));
+    const { DeviceLinks } = await loaded(import('./keys.ts'));
     return new DeviceLinks(this.#device, this.#hub, this);
+  }
+
+  async #loadTending(): Promise<Tending> {
+    const { Tending } = await loaded(import('./keys.ts'));
+    return new Tending(this.#device, this.#hub, this);
+  }
+
+  /** Where somebody has left, and it is this device's turn, their leaves go. */
+  async #departures(): Promise<number | null> {
+    return this.#device.leftBehind().length > 0 ? (await this.#tending.get()).departures() : null;
+  }
+
+  /** Where it is this device's turn, removed devices go and this person's new ones come. */
+  async #rooms(): Promise<number | null> {
+    return (await this.#tending.get()).rooms();
   }
 
   /** This person's newest device list is known, and their rooms are tended if there are several devices. */
   async #ownDevices(): Promise<number | null> {
-    if (this.#device.store.takingIn.get('') !== null) await (await this.links.get()).finish();
-    const listed = await this.learnDevices(this.#device.identity.user);
-    return listed.devices.length > 1 ? this.#tending.rooms() : null;
+    const { store, identity } = this.#device;
+    const begun = store.takingIn.get('') !== null || store.replacing.get('') !== null;
+    if (begun) await (await this.links.get()).finish();
+    const listed = await this.learnDevices(identity.user);
+    if (listed.formerKeys.length > 0) await this.topUpKeyPackages(); // those under the former key are gone
+    return listed.devices.length > 1 || listed.formerKeys.length > 0 ? this.#rooms() : null;
   }
 
   async #everythingElse(): Promise<void> {
@@ -108,6 +126,13 @@ export class Housekeeping {
       });
     }
     for (const user of changed) events.push({ kind: 'contact_changed', user, state: after.get(user) ?? null });
+    for (const { user, successions } of contacts) {
+      const known = this.#device.trust.deviceList(user);
+      if (known === null || successions <= known.formerKeys.length) continue;
+      await this.learnDevices(user).catch((error: unknown) => {
+        if (!isRefusal(error)) throw error; // recorded where it was found
+      });
+    }
     return contacts;
   }
 
@@ -117,19 +142,50 @@ export class Housekeeping {
   }
 
   async #pin(user: UserUri, devices: UserDevices): Promise<DeviceList> {
-    const { trust } = this.#device;
+    const { trust, identity } = this.#device;
     try {
-      const newest = await trust.verify(user, devices);
-      await this.#write(() => {
-        trust.pin(newest);
-      });
-      return newest;
+      const followed = await trust.verify(user, devices);
+      await this.#take(followed);
+      if (user === identity.user) await this.#followOwn(followed.newest, devices);
+      return followed.newest;
     } catch (error) {
       if (error instanceof RemoteProtocolError || error instanceof VerificationError) {
+        const known = trust.deviceList(user);
+        if (known !== null && !equal(known.accountKey, devices.accountKey)) {
+          await (await loaded(import('./keys.ts'))).meet(this.#device, user, devices);
+        }
         await this.#recordFault(error.check, user);
       }
       throw error;
     }
+  }
+
+  /** Our own account key may be another now, and our leaves' credential with it. */
+  async #followOwn(listed: DeviceList, { credential, recovery }: UserDevices): Promise<void> {
+    const { identity } = this.#device;
+    if (recovery !== null) await (await loaded(import('./keys.ts'))).tellOfRecovery(this.#device, recovery);
+    const fresh = credential !== null && !equal(credential, identity.credential) ? credential : null;
+    if (fresh === null && equal(identity.accountKey, listed.accountKey)) return;
+    const { followAccountKey } = await loaded(import('./keys.ts'));
+    await followAccountKey(this.#device, listed, fresh);
+  }
+
+  /**
+   * The list is pinned. What it says of keys is kept to be told before that, so that no crash hides it.
+   */
+  async #take(followed: Followed): Promise<void> {
+    const { trust, store, identity } = this.#device;
+    const { newest, successions } = followed;
+    const { user } = newest;
+    const known = trust.deviceList(user);
+    const recovery = user === identity.user && known !== null && !equal(known.recoveryKey, newest.recoveryKey);
+    if (known !== null && (successions.length > 0 || recovery)) {
+      await (await loaded(import('./keys.ts'))).tell(this.#device, followed, known);
+    }
+    await this.#write(() => {
+      store.strangers.delete(user);
+      trust.pin(newest);
+    });
   }
 
   async #recordFault(check: string, culprit: string): Promise<void> {
@@ -292,4 +348,9 @@ export class Housekeeping {
       throw new VerificationError('NL-532', 'no key package, or one of no device on the list, or of one again');
     }
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  const refused = error instanceof RefusedError || error instanceof RemoteProtocolError;
+  return refused || error instanceof VerificationError;
 }

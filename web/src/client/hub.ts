@@ -30,7 +30,7 @@ import { toHex } from '../hex.ts';
 import { ask, askRange, type Call } from '../http.ts';
 import type { BlobId, DeviceUri, RoomUri, UserUri } from '../ids.ts';
 import { signer } from '../signature.ts';
-import type { Identity, Lost } from './records.ts';
+import type { Identity, Lost, Replacing } from './records.ts';
 import type { Store } from './store.ts';
 import { now } from './surroundings.ts';
 import { openStream, type Stream } from './stream.ts';
@@ -109,6 +109,18 @@ export class Hub {
       },
     };
     return this.#call('/v1/device-list', { method: 'PUT', body, read: readUserDevices });
+  }
+
+  /** `deviceList`, signed, the first under a new account key, is this user's newest. */
+  publishAccountKey({ deviceList, succession, credentials }: Replacing): Promise<UserDevices> {
+    const change = { succession: toBase64(succession), credentials: credentials.map(toBase64) };
+    const body = { device_list: toBase64(deviceList), change };
+    return this.#call('/v1/device-list', { method: 'PUT', body, read: readUserDevices });
+  }
+
+  /** No recovery of this person waits. */
+  async cancelRecovery(): Promise<void> {
+    await this.#call('/v1/recoveries', { method: 'DELETE', read: () => null });
   }
 
   /** The newest device list of `user`, a contact or somebody in a room with us. */

@@ -66,8 +66,14 @@ async function createIdentity(store: Store, serverUrl: string, user: UserUri): P
   return identity;
 }
 
+/** An Ed25519 key; no script can read the private half. */
+export interface KeyPair {
+  readonly privateKey: CryptoKey;
+  readonly publicKey: Bytes;
+}
+
 /** A fresh Ed25519 key that no script can read. */
-export async function makeKey(): Promise<{ privateKey: CryptoKey; publicKey: Bytes }> {
+export async function makeKey(): Promise<KeyPair> {
   const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
   return { privateKey: pair.privateKey, publicKey };

@@ -6,7 +6,7 @@
 
 import { Aes128Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
 
-import { type Bytes, concat, copy } from '../codec.ts';
+import { type Bytes, concat, copy, equal } from '../codec.ts';
 import { type DeviceList, encodeLeafCredential, leafCredential } from '../credential.ts';
 import { RefusedError, VerificationError } from '../errors.ts';
 import { toHex } from '../hex.ts';
@@ -32,12 +32,11 @@ import { StoreError } from './errors.ts';
 import { fetchLink } from './hub.ts';
 import { changed, DEVICE_NAME_BYTES, makeKey, signedList } from './identity.ts';
 import type { Identity, TakingIn } from './records.ts';
+import { keyOfSeed } from './seed.ts';
 import type { Store } from './store.ts';
 import { now, random } from './surroundings.ts';
 
 const ENCAPSULATED_BYTES = 32;
-/** PKCS #8 up to the 32 bytes of an Ed25519 seed. Source: RFC 8410 section 7. */
-const PKCS8 = Uint8Array.of(48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32);
 const SUITE = new CipherSuite({
   kem: new DhkemX25519HkdfSha256(),
   kdf: new HkdfSha256(),
@@ -143,12 +142,8 @@ export async function joinByLink(store: Store, serverUrl: string): Promise<Ident
 /** The account key that was handed over, which no script can read; null if none was. Throws `VerificationError` NL-356. */
 async function accountKeyOf({ accountSeed, accountKey }: LinkPackage): Promise<CryptoKey | null> {
   if (accountSeed.length === 0) return null;
-  const key = await crypto.subtle.importKey('pkcs8', concat(PKCS8, accountSeed), 'Ed25519', false, ['sign']);
-  const proof = random(SECRET_BYTES);
-  const verifying = await crypto.subtle.importKey('raw', accountKey, 'Ed25519', false, ['verify']);
-  if (await crypto.subtle.verify('Ed25519', verifying, await crypto.subtle.sign('Ed25519', key, proof), proof)) {
-    return key;
-  }
+  const { privateKey, publicKey } = await keyOfSeed(accountSeed);
+  if (equal(publicKey, accountKey)) return privateKey;
   throw new VerificationError('NL-356', "an account key that is not the person's");
 }
 

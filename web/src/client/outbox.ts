@@ -1,22 +1,14 @@
 /** What goes out: messages, receipts and commits, each durable before it is submitted and built for the room's epoch. */
 
-import type { Bytes } from '../codec.ts';
+import { type Bytes, equal } from '../codec.ts';
 import * as content from '../content.ts';
 import * as conversation from '../conversation.ts';
-import { decodeLeafCredential } from '../credential.ts';
+import { type Leaf as CheckedLeaf, decodeLeafCredential } from '../credential.ts';
 import { LocalProtocolError, type ProblemName, RefusedError, VerificationError } from '../errors.ts';
 import { frankingTag } from '../franking.ts';
 import { fromHex, toHex } from '../hex.ts';
-import {
-  type DeviceUri,
-  type MessageId,
-  type RoomUri,
-  SALT_BYTES,
-  type TimestampMs,
-  type UserUri,
-  userOf,
-} from '../ids.ts';
-import { identity } from '../mls/leaf.ts';
+import { type DeviceUri, type MessageId, type RoomUri, SALT_BYTES, type TimestampMs, userOf } from '../ids.ts';
+import { identity, type Leaf } from '../mls/leaf.ts';
 import { parseKeyPackage } from '../mls/key-package.ts';
 import { decodeRoles, encodeRoles, follow, leavers, participants, Role } from '../roles.ts';
 import type { MessageKey } from './events.ts';
@@ -55,7 +47,7 @@ interface Owed {
 
 /** One device's way out. */
 export class Outbox {
-  readonly #identity: Identity;
+  readonly #identity: Pick<Identity, 'user' | 'device'>;
   readonly #store: Store;
   readonly #groups: Groups;
   readonly #trust: Trust;
@@ -153,34 +145,34 @@ export class Outbox {
     const { generation } = this.#trust;
     let known = this.#owed.get(room);
     if (known?.epoch !== epoch || known.generation !== generation) {
-      const leaves = await Promise.all(members.map((leaf) => this.#trust.checkLeaf(leaf)));
+      const leaves = await Promise.all(members.map((leaf) => this.#leaf(leaf)));
       const roles = decodeRoles(this.#store.rooms.get(room)?.roles ?? new Uint8Array());
-      const devices = leaves.map(({ device }) => device);
+      const devices = members.map(uriOf);
       const left = new Set(leavers(roles, devices));
-      const unlisted = leaves.filter(({ device, listed }) => !listed && device !== this.#identity.device);
-      const gone = new Set([...left, ...unlisted.map(({ device }) => device)]);
+      const unlisted = devices.filter((device, at) => leaves[at]?.listed !== true && device !== this.#identity.device);
+      const gone = new Set([...left, ...unlisted]);
       known = { epoch, generation, devices: devices.filter((device) => gone.has(device)) };
       this.#owed.set(room, known);
     }
     return known.devices;
   }
 
-  /** Whether `which` is in `room`. */
-  async has(room: RoomUri, which: DeviceUri): Promise<boolean> {
-    const { members } = await this.#groups.get(room);
-    return members.some((leaf) => decodeLeafCredential(leaf.credential).device === which);
+  /** The leaf, checked; null where it is under an account key that is no longer believed. */
+  async #leaf(leaf: Leaf): Promise<CheckedLeaf | null> {
+    try {
+      return await this.#trust.checkLeaf(leaf);
+    } catch (error) {
+      if (error instanceof VerificationError) return null;
+      throw error;
+    }
   }
 
-  /** How many leaves of who can commit come before this device's in `room`; of `ofUser` alone if named. */
-  async rank(room: RoomUri, ofUser?: UserUri): Promise<number> {
-    let rank = 0;
-    const gone = await this.owed(room);
-    for (const leaf of (await this.#groups.get(room)).members) {
-      const { device, user } = await this.#trust.checkLeaf(leaf);
-      if (device === this.#identity.device) break;
-      if (!gone.includes(device) && (ofUser === undefined || ofUser === user)) rank += 1;
-    }
-    return rank;
+  /** What this device's leaf in `room` has to carry instead of what is under a former account key. */
+  async movedCredential(room: RoomUri): Promise<Bytes | null> {
+    const credential = this.#store.identity.get('')?.credential ?? null;
+    const { members } = await this.#groups.get(room);
+    const own = members.find((leaf) => uriOf(leaf) === this.#identity.device);
+    return credential === null || own === undefined || equal(own.credential, credential) ? null : credential;
   }
 
   /** Whether a commit waits in the outbox. */
@@ -303,9 +295,14 @@ export class Outbox {
       indexes.map(([, index]) => index),
       encodeRoles(given),
       Math.floor(now() / 1000),
+      await this.movedCredential(item.room),
     );
     return { ...item, epoch: group.epoch, payload: staged.commit, welcome: staged.welcome };
   }
+}
+
+function uriOf(leaf: Leaf): DeviceUri {
+  return decodeLeafCredential(leaf.credential).device;
 }
 
 function deviceOf(keyPackage: Bytes): DeviceUri {

@@ -9,7 +9,7 @@ import type { ProblemName } from '../errors.ts';
 import type { RoomProfile } from '../profile.ts';
 import type { Role } from '../roles.ts';
 import type { Words } from '../words.ts';
-import type { MessageKey, MessageState } from './events.ts';
+import type { MessageKey, MessageState, Notice } from './events.ts';
 import type { SubmissionKey } from './session.ts';
 
 export const ROOM_NAME_BYTES = 16;
@@ -189,6 +189,26 @@ export interface TakingIn {
   readonly text: string;
   readonly deviceList: Bytes;
   readonly sealed: Bytes;
+}
+
+/**
+ * A new account key on its way to the hub, and what it is told with it: durable before, so that it is told the same again.
+ *
+ * The private key is with the others. `removed`: the devices that go with the former key; `deviceList`: signed;
+ * `credential`: of this device's own leaves.
+ */
+export interface Replacing {
+  readonly accountKey: Bytes;
+  readonly removed: readonly DeviceUri[];
+  readonly deviceList: Bytes;
+  readonly succession: Bytes;
+  readonly credentials: readonly Bytes[];
+  readonly credential: Bytes;
+}
+
+/** A notice, and whether the person has seen it. */
+export interface NoticeRecord extends Notice {
+  readonly seen: boolean;
 }
 
 /** A file on its way to the hub. `seal`: how it is sealed and kept here; `blob`: its id once the hub gave one. */

@@ -214,10 +214,10 @@ export class Session {
   }
 
   /** The application wants no connection. */
-  stop(): Effect[] {
+  stop(reason: string | null = null): Effect[] {
     this.#forgetConnection();
     this.#retryAtMs = null;
-    return [this.#move('stop')];
+    return [this.#move('stop', reason)];
   }
 
   /** The stream is open, and Hello is sent. */

@@ -6,7 +6,7 @@
  * memory from the start; groups, messages and evidence are read when they are needed. One tab at a time has it open.
  */
 
-import type { Contact, Directory } from '../bodies.ts';
+import type { Contact, Directory, UserDevices } from '../bodies.ts';
 import type { Bytes } from '../codec.ts';
 import { LocalProtocolError } from '../errors.ts';
 import type { DeviceList } from '../credential.ts';
@@ -32,6 +32,8 @@ import {
   type OutboxItem,
   type ProfileRecord,
   type RoomRecord,
+  type NoticeRecord,
+  type Replacing,
   type ShownLink,
   type TakingIn,
   type Upload,
@@ -91,7 +93,7 @@ interface FirstMessageRecord extends Omit<MessageRecord, 'words'> {
 
 /** What is to be written when the transaction ends. */
 class Writes {
-  readonly keys = new Map<KeyName, CryptoKey>();
+  readonly keys = new Map<KeyName, CryptoKey | null>();
   readonly groups = new Map<RoomUri, Bytes | null>();
   readonly messages = new Map<MessageKey, StoredMessage>();
   readonly evidence = new Map<MessageKey, Evidence>();
@@ -116,30 +118,24 @@ export class Store {
   readonly shownLink = new Table<ShownLink>('shown_link');
   /** The device that this one is taking in. */
   readonly takingIn = new Table<TakingIn>('taking_in');
+  /** The account key that this device is putting in the place of another. */
+  readonly replacing = new Table<Replacing>('replacing');
+  /** What the person has to be told of keys and devices. */
+  readonly notices = new Table<NoticeRecord>('notices');
+  /** Account keys of people whose safety number was compared. */
+  readonly compared = new Table<Bytes>('compared');
+  /** Who has an account key now that does not follow the one we knew. */
+  readonly strangers = new Table<UserDevices>('strangers');
   /** When messages go whose time has begun, by their ids. */
   readonly ends = new Table<number>('ends');
   /** Files on their way to the hub, before they are messages, by their ids. */
   readonly uploads = new Table<Upload>('uploads');
   readonly timeline = new Timeline(this);
+  /** Every table above, by its name. */
   readonly #tables: ReadonlyMap<string, Table<unknown>> = new Map(
-    [
-      this.identity,
-      this.directory,
-      this.settings,
-      this.rooms,
-      this.profiles,
-      this.outbox,
-      this.receipts,
-      this.pins,
-      this.codes,
-      this.keyPackages,
-      this.contacts,
-      this.faults,
-      this.ends,
-      this.shownLink,
-      this.takingIn,
-      this.uploads,
-    ].map((table) => [table.name, table as Table<unknown>]),
+    (Object.values(this) as unknown[])
+      .filter((field): field is Table<unknown> => field instanceof Table)
+      .map((table) => [table.name, table]),
   );
   readonly #database: Database;
   readonly #tell: (state: StoreState) => void;
@@ -271,7 +267,8 @@ export class Store {
     const writing = this.#database.transaction(OBJECT_STORES, 'readwrite', { durability: 'strict' });
     writing.done.catch(() => undefined); // awaited below
     const work: Promise<unknown>[] = [];
-    for (const [name, key] of writes.keys) work.push(writing.objectStore('keys').put(key, name));
+    const keys = writing.objectStore('keys');
+    for (const [name, key] of writes.keys) work.push(key === null ? keys.delete(name) : keys.put(key, name));
     for (const [name, rows] of [['records', records] as const, ['groups', groups] as const]) {
       const objects = writing.objectStore(name);
       for (const [id, row] of rows) work.push(row === null ? objects.delete(id) : objects.put(row, id));
@@ -287,7 +284,10 @@ export class Store {
     await Promise.allSettled(work);
     await writing.done; // which says why, if one of them failed
     this.#become('open');
-    for (const [name, key] of writes.keys) this.#keys.set(name, key);
+    for (const [name, key] of writes.keys) {
+      if (key === null) this.#keys.delete(name);
+      else this.#keys.set(name, key);
+    }
   }
 
   get #open(): Writes {
@@ -307,19 +307,26 @@ export class Store {
 
   /** The key, which does not leave WebCrypto. Throws `StoreError`. */
   key(name: KeyName): CryptoKey {
-    const key = this.#writes?.keys.get(name) ?? this.#keys.get(name);
-    if (key === undefined) throw new StoreError('damaged', 'a key is missing: the storage was wiped in part');
+    const written = this.#writes?.keys.get(name);
+    const key = written === undefined ? this.#keys.get(name) : written;
+    if (!key) throw new StoreError('damaged', 'a key is missing: the storage was wiped in part');
     return key;
   }
 
   /** Whether there is a key of that name. */
   hasKey(name: KeyName): boolean {
-    return this.#writes?.keys.has(name) === true || this.#keys.has(name);
+    const written = this.#writes?.keys.get(name);
+    return written === undefined ? this.#keys.has(name) : written !== null;
   }
 
   /** `key` is kept under `name`. */
   putKey(name: KeyName, key: CryptoKey): void {
     this.#open.keys.set(name, key);
+  }
+
+  /** There is no key of that name. */
+  dropKey(name: KeyName): void {
+    this.#open.keys.set(name, null);
   }
 
   // --- groups

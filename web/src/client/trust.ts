@@ -15,6 +15,8 @@ import { VerificationError } from '../errors.ts';
 import type { FrankingAgent } from '../franking.ts';
 import { toHex } from '../hex.ts';
 import { type TimestampMs, type UserUri, userOf } from '../ids.ts';
+import { loaded } from '../late.ts';
+import type { Followed } from '../succession.ts';
 import type { Store } from './store.ts';
 
 /** What the server was asked before some entries are judged: these users' device lists, and the directory. */
@@ -79,17 +81,28 @@ export class Trust {
   }
 
   /**
-   * The device list that the server gave for `user`, verified, to be pinned.
+   * The device list that the server gave for `user`, verified, to be pinned; and what led to its account key, if that is
+   * another than before.
    *
-   * Throws what `verifyDeviceList` does (NL-314 is a new person), and `VerificationError`: NL-531 when it is the list of
+   * Throws what `followAccount` does (of a new person), and `VerificationError`: NL-531 when it is the list of
    * somebody else, NL-533 when their contact code says another account key.
    */
-  async verify(user: UserUri, devices: UserDevices): Promise<DeviceList> {
+  async verify(user: UserUri, devices: UserDevices): Promise<Followed> {
     if (devices.user !== user) throw new VerificationError('NL-531', 'the device list of somebody else');
-    const signed = decodeSignedDeviceList(devices.deviceList);
-    const newest = await verifyDeviceList(signed, user, devices.accountKey, this.#clock(), this.deviceList(user));
-    checkKey(newest, this.#store.codes.get(user));
-    return newest;
+    const followed = await this.#follow(devices, this.deviceList(user));
+    checkKey(followed.newest, this.#store.codes.get(user));
+    return followed;
+  }
+
+  /** What leads from one account key to another is read by what is loaded where there is something to read. */
+  async #follow(devices: UserDevices, known: DeviceList | null): Promise<Followed> {
+    const { user, accountKey, successions } = devices;
+    if (known === null ? successions.length === 0 : equal(known.accountKey, accountKey)) {
+      const signed = decodeSignedDeviceList(devices.deviceList);
+      return { newest: await verifyDeviceList(signed, user, accountKey, this.#clock(), known), successions: [] };
+    }
+    const { followAccount } = await loaded(import('./keys.ts'));
+    return followAccount(devices, this.#clock(), known);
   }
 
   /**
@@ -145,7 +158,7 @@ export class Trust {
 }
 
 function checkKey(newest: DeviceList, expected: Bytes | null): void {
-  if (expected !== null && !equal(newest.accountKey, expected)) {
+  if (expected !== null && ![newest.accountKey, ...newest.formerKeys].some((key) => equal(key, expected))) {
     throw new VerificationError('NL-533', 'another account key than that of the contact code');
   }
 }

@@ -220,13 +220,20 @@ export class Group {
   }
 
   /**
-   * A pending commit with a fresh path that adds these key packages and removes these leaves.
+   * A pending commit with a fresh path that adds these key packages, removes these leaves, and replaces the own credential
+   * by `credential` if there is one.
    *
    * `roles` goes into its authenticated data, if it is anything.
    *
    * Throws `MlsError` NL-200, NL-201, NL-240 to NL-242 for a key package, NL-260, NL-264.
    */
-  async commit(add: readonly Bytes[], remove: readonly number[], roles: Bytes, nowS: number): Promise<Staged> {
+  async commit(
+    add: readonly Bytes[],
+    remove: readonly number[],
+    roles: Bytes,
+    nowS: number,
+    credential: Bytes | null = null,
+  ): Promise<Staged> {
     must(this.#pending === null && this.#staged === null, 'NL-260');
     const adds: Proposal[] = [];
     for (const encoded of add) {
@@ -242,7 +249,7 @@ export class Group {
     const removes = remove.map((removed): Proposal => ({ proposalType: 'remove', remove: { removed } }));
     const made = await guarded('NL-240', () =>
       createCommit(
-        { state: this.#state, cipherSuite: this.#suite, pskIndex: emptyPskIndex },
+        { state: this.#underCredential(credential), cipherSuite: this.#suite, pskIndex: emptyPskIndex },
         {
           wireAsPublicMessage: true,
           extraProposals: [...adds, ...removes],
@@ -260,6 +267,19 @@ export class Group {
       commit: message(made.commit),
       welcome: welcome === undefined ? null : message({ wireformat: 'mls_welcome', welcome }),
     };
+  }
+
+  /** The state in which the own leaf, which a path replaces, has `credential`: what the new one takes over. */
+  #underCredential(credential: Bytes | null): ClientState {
+    const at = 2 * this.#ownIndex;
+    const node = this.#state.ratchetTree[at];
+    if (credential === null || node?.nodeType !== 'leaf') return this.#state;
+    const ratchetTree = [...this.#state.ratchetTree];
+    ratchetTree[at] = {
+      ...node,
+      leaf: { ...node.leaf, credential: { credentialType: 'basic', identity: credential } },
+    };
+    return { ...this.#state, ratchetTree };
   }
 
   /** What the pending commit does, whose message is `encoded`. Throws `MlsError` NL-261, and as `parse`. */

@@ -23,7 +23,6 @@ from nightlight.protocol.messages import (
     KeyPackageCount,
     KeyPackageUpload,
     Mailbox,
-    PendingRecovery,
     Recovery,
     RecoveryEnd,
     RecoveryRequest,
@@ -133,12 +132,6 @@ async def end_recovery(data: JSONBody[RecoveryEnd], device_lists: Listing) -> Us
     return await device_lists.end_recovery(data)
 
 
-@get("/recoveries", summary="The recovery of yours that waits")
-async def list_recoveries(caller: Signed, device_lists: Listing) -> list[PendingRecovery]:
-    """As ``DeviceListService.recoveries``."""
-    return await device_lists.recoveries(caller)
-
-
 @delete("/recoveries", summary="End a recovery of yours that waits")
 async def cancel_recovery(caller: Signed, device_lists: Listing) -> None:
     """As ``DeviceListService.cancel_recovery``."""
@@ -217,7 +210,6 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
                 route_handlers=[register, challenge, sign_in, mailbox, begin_recovery, waiting_recovery, end_recovery],
                 guards=[check_arrival],
             ),
-            list_recoveries,
             cancel_recovery,
             device_list,
             update_device_list,

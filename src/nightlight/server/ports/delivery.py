@@ -50,9 +50,9 @@ class Account:
     listed_at_ms: TimestampMs
     former_keys: tuple[bytes, ...] = ()
 
-    def told(self, successions: Sequence[bytes] = (), credential: bytes | None = None) -> UserDevices:
-        """What clients are told of it."""
-        return UserDevices(self.user, self.account_key, self.device_list, list(successions), credential)
+    def told(self, successions: Sequence[bytes] = ()) -> UserDevices:
+        """What anybody is told of it who is told anything."""
+        return UserDevices(self.user, self.account_key, self.device_list, list(successions))
 
 
 @dataclass(frozen=True, slots=True)

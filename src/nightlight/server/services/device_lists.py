@@ -15,7 +15,6 @@ from nightlight.protocol.messages import (
     DeviceLink,
     DeviceListUpdate,
     Mailbox,
-    PendingRecovery,
     Recovery,
     RecoveryEnd,
     RecoveryRequest,
@@ -232,14 +231,6 @@ class DeviceListService:
         self._tell(account.user, told)
         await self._tell_contacts(account.user)
         return replace(account, device_list=end.device_list).told(successions)
-
-    async def recoveries(self, caller: Caller) -> list[PendingRecovery]:
-        """The recovery of the caller that waits, if one does."""
-        async with self.store.read() as unit:
-            waiting = await unit.accounts.recovery(caller.user_id)
-        if waiting is None:
-            return []
-        return [PendingRecovery(waiting.device, waiting.begun_at_ms, waiting.ready_at_ms)]
 
     async def cancel_recovery(self, caller: Caller) -> None:
         """No recovery of the caller waits."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import KeyPackage, MlsError, read_key_package
 from nightlight.protocol.credential import DeviceList
@@ -21,6 +23,7 @@ from nightlight.protocol.messages import (
     KeyPackageClaim,
     KeyPackageCount,
     KeyPackageUpload,
+    PendingRecovery,
     Registration,
     UserDevices,
 )
@@ -86,10 +89,17 @@ class DirectoryService:
             pair = await unit.contacts.pair(caller.user, wanted)
             shares_room = await unit.contacts.share_room(caller.user, wanted)
             successions = [] if account is None else await unit.accounts.successions(account.user_id)
-            credential = await unit.accounts.credential(caller.device_id) if wanted == caller.user else None
+            credential = await unit.accounts.credential(caller.device_id)
+            waiting = await unit.accounts.recovery(caller.user_id)
         if account is None or not (wanted == caller.user or pair.mine is Stance.CONNECTED or shares_room):
             raise RefusedError(ProblemName.NOT_FOUND)  # NL-447
-        return account.told(successions, credential)
+        told = account.told(successions)
+        if wanted != caller.user:
+            return told
+        recovery = None
+        if waiting is not None:
+            recovery = PendingRecovery(waiting.device, waiting.begun_at_ms, waiting.ready_at_ms)
+        return msgspec.structs.replace(told, credential=credential, recovery=recovery)
 
     async def upload(self, caller: Caller, upload: KeyPackageUpload) -> KeyPackageCount:
         """The key packages can be claimed; those that were there already stay.
