@@ -220,8 +220,8 @@ export class Connection {
       this.#receiptsAtMs = null;
       await device.reportReceipts();
     }
+    this.#publish(); // which does the chores, once, if we are online now and were not
     if (this.state === 'online' && this.#choresAtMs <= nowMs) this.#doChores();
-    this.#publish();
     for (let errand = device.errands.shift(); errand !== undefined; errand = device.errands.shift()) {
       await this.#do(errand);
       this.#publish();
