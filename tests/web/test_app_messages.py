@@ -53,8 +53,8 @@ async def pair(
     await tomas.request_contact(MIRA)
     await mira.accept(TOMAS)
     yield Pair(mira, tomas, await tomas.room_with(MIRA))
-    assert mira.complaints == []
     await tomas.close()
+    assert mira.complaints == []
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
