@@ -28,13 +28,14 @@ from nightlight.client.events import (
     OwnDevice,
     RoomChanged,
     RoomSummary,
+    Typing,
     UploadChanged,
 )
 from nightlight.client.hub import Hub
 from nightlight.client.identity import new_store, registration
 from nightlight.client.new_device import NewDevice
 from nightlight.client.outgoing_file import FileError
-from nightlight.client.records import Evidence, Intent, RoomRecord, Standing
+from nightlight.client.records import Evidence, Intent, Preferences, RoomRecord, Standing
 from nightlight.client.store import Store, StoreError
 from nightlight.client.surroundings import Surroundings
 from nightlight.client.transport import NetworkTransport, Transport
@@ -70,6 +71,7 @@ __all__ = [
     "MessageStateChanged",
     "NewDevice",
     "OwnDevice",
+    "Preferences",
     "Reaction",
     "Role",
     "RoomChanged",
@@ -77,6 +79,7 @@ __all__ = [
     "RoomSummary",
     "StoreError",
     "Surroundings",
+    "Typing",
     "UploadChanged",
 ]
 
@@ -534,6 +537,31 @@ class Client:
 
     async def _hub_uri(self) -> HubUri:
         return (await self._housekeeping.franking_agent(self._connection.device)).hub
+
+    async def typing(self, room: RoomUri) -> None:
+        """The others in ``room`` see that this person is writing; to be called with each key, if need be.
+
+        Nothing happens where that is switched off, in rooms of more than 16, or without a connection.
+        """
+        self._connection.device.tell_typing(room)
+        self._connection.wake()
+
+    @property
+    def preferences(self) -> Preferences:
+        """What this person has chosen."""
+        return self._store.preferences()
+
+    async def set_receipts(self, *, wanted: bool) -> None:
+        """Whether senders are told what this device holds and its person has read, from now on."""
+        self._prefer(msgspec.structs.replace(self.preferences, receipts=wanted))
+
+    async def set_typing(self, *, wanted: bool) -> None:
+        """Whether others see that this person is writing, and this person sees it of them, from now on."""
+        self._prefer(msgspec.structs.replace(self.preferences, typing=wanted))
+
+    def _prefer(self, preferences: Preferences) -> None:
+        with self._store.transaction():
+            self._store.put_preferences(preferences)
 
     # --- what a report or a person's own look needs
 

@@ -134,6 +134,7 @@ export class Messenger {
         this.trouble = event.state === 'full' ? say('storage.full') : null;
         break;
       case 'fault_seen':
+      case 'typing':
       case 'upload_changed':
       case 'download_changed':
     }

@@ -17,11 +17,11 @@ from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtoco
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import (
     Acknowledge,
+    ClientFrame,
     Hello,
     Ready,
     Refused,
-    SubmitCommit,
-    SubmitMessage,
+    TellTyping,
     encode_frame,
     read_client_frame,
 )
@@ -32,6 +32,7 @@ from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.delivery import DeliveryService, Submission
 from nightlight.server.services.log import LogFrame, LogService
+from nightlight.server.services.typing import TypingService
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -43,6 +44,7 @@ _CLOSE_BUG = 1011
 _CLOSE_STOPPING = 1012
 _CLOSE_TRY_AGAIN = 1013
 _PAGE_BYTES = 262_144
+_TYPING_PER_SECOND, _TYPING_BURST = 1, 5
 
 _log = structlog.get_logger()
 
@@ -59,6 +61,16 @@ class StreamLimits:
     hello_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class StreamServices:
+    """What a connection calls."""
+
+    authentication: Authentication
+    delivery: DeliveryService
+    log: LogService
+    typing: TypingService
+
+
 class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
     """The other side is gone."""
 
@@ -66,18 +78,12 @@ class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
 class Stream:
     """The application behind ``/v1/stream``."""
 
-    def __init__(
-        self,
-        authentication: Authentication,
-        delivery: DeliveryService,
-        log: LogService,
-        connections: Connections,
-        limits: StreamLimits,
-    ) -> None:
+    def __init__(self, services: StreamServices, connections: Connections, limits: StreamLimits) -> None:
         """Everyone who connects is in ``connections`` while they are."""
-        self._authentication = authentication
-        self._delivery = delivery
-        self._log = log
+        self._authentication = services.authentication
+        self._delivery = services.delivery
+        self._log = services.log
+        self._typing = services.typing
         self._connections = connections
         self._limits = limits
         self._stopping = False
@@ -167,8 +173,10 @@ class Stream:
     async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
         """Takes in frames until the device is gone; a bad frame is refused and changes nothing.
 
-        An acknowledgement of what the device was not told is passed over (NL-480).
+        An acknowledgement of what the device was not told is passed over (NL-480); so is more typing than a person does
+        (NL-405).
         """
+        typing = Allowance(asyncio.get_running_loop().time, _TYPING_PER_SECOND, _TYPING_BURST)
         allowance = Allowance(
             asyncio.get_running_loop().time, self._limits.submissions_per_second, self._limits.submissions_burst
         )
@@ -182,6 +190,10 @@ class Stream:
             if isinstance(frame, Acknowledge):
                 if frame.seq <= connection.told(frame.room):  # NL-480
                     self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
+            elif isinstance(frame, TellTyping):
+                if not typing.take():  # NL-405
+                    with suppress(RefusedError, UnavailableError):  # it is never answered
+                        await self._typing.tell(connection.caller, RoomUri(frame.room))
             elif isinstance(frame, Hello):
                 connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
             elif wait_ms := allowance.take():
@@ -191,7 +203,7 @@ class Stream:
                 connection.submitted()
                 self._delivery.submit(Submission(connection.caller, frame, connection.answer))
 
-    def _read(self, data: bytes) -> Hello | SubmitMessage | SubmitCommit | Acknowledge:
+    def _read(self, data: bytes) -> ClientFrame:
         """Raises ``RefusedError`` ``too_large`` NL-401; ``RemoteProtocolError``."""
         if len(data) > self._limits.frame_bytes_max:
             raise RefusedError(ProblemName.TOO_LARGE)  # NL-401
