@@ -44,7 +44,7 @@ const ANSWERS: [string, (value: unknown) => unknown, Record<string, unknown>][] 
       room: 'mimi://courier.example/r/harbour',
       epoch: 3,
       head: 12,
-      members: [{ device: 'mimi://courier.example/d/ada/phone', joined_seq: 1, revoked: false }],
+      members: [{ device: 'mimi://courier.example/d/ada/phone', joined_seq: 1, revoked: false, lost: false }],
       participants: [{ user: 'mimi://courier.example/u/ada', role: 'owner' }],
     },
   ],
