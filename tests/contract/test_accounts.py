@@ -22,7 +22,7 @@ from nightlight.protocol.messages import (
     UserDevices,
 )
 from tests.contract.conftest import Hub
-from tests.contract.device import DAY_S, Device, Line, befriend
+from tests.contract.device import DAY_S, Device, Line, befriend, room_of_two
 
 HANNA = UserUri("mimi://ring.example/u/hanna")
 
@@ -162,6 +162,26 @@ async def test_contacts_see_each_other_s_device_list_and_strangers_see_nothing(
     ]
     assert [problem(refusal) for refusal in refusals] == ["not_found", "not_found"]
     assert refusals[0].content == refusals[1].content
+
+
+async def test_who_was_in_a_room_together_sees_each_other_s_list_still_and_who_came_later_does_not(
+    mira: Line, tomas: Line, juno: Line
+) -> None:
+    await befriend(mira, tomas)
+    await befriend(mira, juno)
+    room = await room_of_two(mira, tomas)
+    packages = await mira.claim(juno.device.user)
+    async with mira.stream() as frames:
+        for changes in ({"remove": [1]}, {"add": packages}):
+            await frames.submit(mira.device.commit(room, **changes))
+            mira.device.groups[room].accept()
+    await tomas.contact(ContactAction.BLOCK, mira.device.user)  # So that they are no contacts any more.
+    together = await tomas.raw("GET", "/v1/device-list", user=mira.device.user)
+    apart = [
+        await one.raw("GET", "/v1/device-list", user=other.device.user) for one, other in ((juno, tomas), (tomas, juno))
+    ]
+    assert together.status_code == 200
+    assert [problem(refusal) for refusal in apart] == ["not_found", "not_found"]
 
 
 def renewed(device: Device, *, days: int = 25) -> tuple[credential.DeviceList, bytes]:

@@ -78,6 +78,43 @@ async def test_a_person_asks_only_so_many(mira: Line, settings: dict[str, Any]) 
     assert (await mira.contact(REQUEST, names[2])).status_code == 202
 
 
+@pytest.mark.parametrize("settings", [{"contacts_max": 1}])
+async def test_who_may_ask_no_more_cannot_tell_who_has_turned_them_down(
+    mira: Line, tomas: Line, juno: Line, settings: dict[str, Any]
+) -> None:
+    await juno.contact(BLOCK, mira.device.user)
+    assert settings["contacts_max"] == 1
+    assert (await mira.contact(REQUEST, NOBODY)).status_code == 202
+    answers = [await mira.contact(REQUEST, line.device.user) for line in (tomas, juno)]
+    assert [answer.status_code for answer in answers] == [429, 429]
+
+
+@pytest.mark.parametrize("settings", [{"contacts_max": 1}])
+async def test_who_may_ask_no_more_still_answers_and_blocks_who_asks_them(
+    mira: Line, tomas: Line, juno: Line, settings: dict[str, Any]
+) -> None:
+    assert settings["contacts_max"] == 1
+    await mira.contact(REQUEST, NOBODY)
+    for asking, action in ((tomas, ACCEPT), (juno, BLOCK)):
+        await asking.contact(REQUEST, mira.device.user)
+        assert (await mira.contact(action, asking.device.user)).status_code == 202
+
+
+async def test_a_contact_s_block_cannot_be_told_by_blocking_them_for_a_moment(
+    mira: Line, tomas: Line, juno: Line
+) -> None:
+    await befriend(mira, tomas)
+    await befriend(mira, juno)
+    await juno.contact(BLOCK, mira.device.user)
+    for action in (UNBLOCK, BLOCK, UNBLOCK):
+        answers = [await mira.contact(action, line.device.user) for line in (tomas, juno)]
+        assert answers[0].status_code == answers[1].status_code == 202, action
+        states = await seen(mira)
+        assert states[tomas.device.user] is states[juno.device.user], action
+    await juno.contact(UNBLOCK, mira.device.user)
+    assert await seen(juno) == {mira.device.user: ContactState.CONNECTED}
+
+
 async def test_those_online_are_told_to_look_and_others_are_not(mira: Line, tomas: Line, juno: Line) -> None:
     await juno.contact(BLOCK, mira.device.user)
     async with tomas.stream() as toms, juno.stream() as junos:

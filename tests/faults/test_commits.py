@@ -3,7 +3,18 @@
 import asyncio
 
 from tests.faults.conftest import Friends
-from tests.support.people import JUNO, TOMAS, befriend, conversation, newcomer, settled, share_room, until
+from tests.support.people import (
+    JUNO,
+    TOMAS,
+    befriend,
+    conversation,
+    newcomer,
+    returning,
+    settled,
+    share_room,
+    texts,
+    until,
+)
 from tests.support.relay import cut_after, every, faithful
 
 ROUNDS = 5
@@ -40,3 +51,23 @@ async def test_a_commit_whose_answer_is_lost_counts_once(friends: Friends) -> No
     members = {summary.room: summary.members for summary in friends.mira.rooms()}[room]
     assert sorted(members) == sorted([friends.mira.user, TOMAS, JUNO])
     await juno.close()
+
+
+async def test_who_was_away_reads_of_a_stranger_who_has_come_and_gone(friends: Friends) -> None:
+    """Their leaf is judged by their device list, which somebody who was there with them may still ask for."""
+    juno = await newcomer(friends.server.url, JUNO, friends.folder)
+    await befriend(friends.mira, juno)
+    await friends.tomas.close()
+    await friends.mira.add(friends.room, [JUNO])
+    await until(lambda: [summary.room for summary in juno.rooms()] == [friends.room], "Juno is in the room")
+    await juno.send(friends.room, "only passing through")
+    await until(lambda: texts(friends.mira, friends.room) == ["only passing through"], "Mira reads it")
+    await friends.mira.remove(friends.room, [JUNO])
+    await friends.mira.send(friends.room, "the two of us again")
+    await friends.mira.wait_settled()
+    await juno.close()
+
+    friends.tomas = await returning(TOMAS, friends.folder)
+    await settled(friends.room, friends.mira, friends.tomas)
+    assert texts(friends.tomas, friends.room) == ["only passing through", "the two of us again"]
+    assert friends.tomas.faults() == []

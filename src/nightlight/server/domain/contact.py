@@ -22,6 +22,9 @@ class Stance(StrEnum):
     """Has turned the other's request down; it is not shown again."""
     CONNECTED = "connected"
     BLOCKED = "blocked"
+    """Blocks somebody they were not connected with."""
+    PARTED = "parted"
+    """Blocks somebody they were connected with: unblocking brings that back, whatever the other has done since."""
 
 
 class Pair(NamedTuple):
@@ -35,7 +38,8 @@ class Pair(NamedTuple):
         return Pair(self.theirs, self.mine)
 
 
-_N, _R, _D, _C, _B = Stance.NONE, Stance.REQUESTED, Stance.DECLINED, Stance.CONNECTED, Stance.BLOCKED
+_N, _R, _D = Stance.NONE, Stance.REQUESTED, Stance.DECLINED
+_C, _B, _P = Stance.CONNECTED, Stance.BLOCKED, Stance.PARTED
 _REQUEST, _ACCEPT, _DECLINE = ContactAction.REQUEST, ContactAction.ACCEPT, ContactAction.DECLINE
 _CANCEL, _BLOCK, _UNBLOCK = ContactAction.CANCEL, ContactAction.BLOCK, ContactAction.UNBLOCK
 
@@ -52,11 +56,11 @@ TRANSITIONS: dict[tuple[Stance, Stance, ContactAction], Pair] = {
     (_D, _R, _REQUEST): Pair(_C, _C),
     (_D, _B, _REQUEST): Pair(_R, _B),
     (_C, _C, _REQUEST): Pair(_C, _C),
-    (_C, _B, _REQUEST): Pair(_C, _B),
+    (_C, _P, _REQUEST): Pair(_C, _P),
     # Accepting and declining answer a request that is there; a repeat changes nothing.
     (_N, _R, _ACCEPT): Pair(_C, _C),
     (_C, _C, _ACCEPT): Pair(_C, _C),
-    (_C, _B, _ACCEPT): Pair(_C, _B),
+    (_C, _P, _ACCEPT): Pair(_C, _P),
     (_N, _R, _DECLINE): Pair(_D, _R),
     (_D, _R, _DECLINE): Pair(_D, _R),
     (_D, _N, _DECLINE): Pair(_D, _N),
@@ -79,32 +83,39 @@ TRANSITIONS: dict[tuple[Stance, Stance, ContactAction], Pair] = {
     (_D, _N, _BLOCK): Pair(_B, _N),
     (_D, _R, _BLOCK): Pair(_B, _R),
     (_D, _B, _BLOCK): Pair(_B, _B),
-    (_C, _C, _BLOCK): Pair(_B, _C),
-    (_C, _B, _BLOCK): Pair(_B, _B),
+    (_C, _C, _BLOCK): Pair(_P, _C),
+    (_C, _P, _BLOCK): Pair(_P, _P),
     (_B, _N, _BLOCK): Pair(_B, _N),
     (_B, _R, _BLOCK): Pair(_B, _R),
     (_B, _D, _BLOCK): Pair(_B, _D),
-    (_B, _C, _BLOCK): Pair(_B, _C),
     (_B, _B, _BLOCK): Pair(_B, _B),
+    (_P, _C, _BLOCK): Pair(_P, _C),
+    (_P, _P, _BLOCK): Pair(_P, _P),
     # Unblocking brings back a connection that only the block interrupted; a request from before stays turned down.
     (_B, _N, _UNBLOCK): Pair(_N, _N),
     (_B, _R, _UNBLOCK): Pair(_D, _R),
     (_B, _D, _UNBLOCK): Pair(_N, _D),
-    (_B, _C, _UNBLOCK): Pair(_C, _C),
     (_B, _B, _UNBLOCK): Pair(_N, _B),
+    (_P, _C, _UNBLOCK): Pair(_C, _C),
+    (_P, _P, _UNBLOCK): Pair(_C, _P),
     (_N, _N, _UNBLOCK): Pair(_N, _N),
     (_N, _D, _UNBLOCK): Pair(_N, _D),
     (_N, _B, _UNBLOCK): Pair(_N, _B),
     (_D, _R, _UNBLOCK): Pair(_D, _R),
+    (_D, _N, _UNBLOCK): Pair(_D, _N),
+    (_D, _B, _UNBLOCK): Pair(_D, _B),
     (_C, _C, _UNBLOCK): Pair(_C, _C),
+    (_C, _P, _UNBLOCK): Pair(_C, _P),
 }
 
 NOBODY = Pair(_N, _N)
+BLOCKING = frozenset({_B, _P})
 
 _SHOWN: dict[Stance, ContactState] = {
     _R: ContactState.REQUESTED,
     _C: ContactState.CONNECTED,
     _B: ContactState.BLOCKED,
+    _P: ContactState.BLOCKED,
 }
 
 
@@ -123,7 +134,7 @@ def connected(pair: Pair) -> bool:
 
 def severed(pair: Pair) -> bool:
     """One of the two blocks the other."""
-    return Stance.BLOCKED in pair
+    return not BLOCKING.isdisjoint(pair)
 
 
 def visible(pair: Pair) -> ContactState | None:

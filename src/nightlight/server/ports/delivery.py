@@ -231,8 +231,8 @@ class Contacts(Protocol):
     async def rooms_of_two(self, one: UserUri, other: UserUri) -> list[RoomUri]:
         """The rooms in which exactly these two users are."""
 
-    async def share_room(self, one: UserUri, other: UserUri) -> bool:
-        """There is a room in which both are now."""
+    async def have_met(self, one: UserUri, other: UserUri) -> bool:
+        """There is a room in which both were at one time, as far back as it is kept who was."""
 
 
 class Rooms(Protocol):

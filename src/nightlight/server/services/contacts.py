@@ -8,7 +8,7 @@ from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.ids import parse_user_uri
 from nightlight.protocol.messages import Contact, ContactAction
 from nightlight.server.cache import RoomCache
-from nightlight.server.domain.contact import NOBODY, act, connected, severed, visible
+from nightlight.server.domain.contact import Stance, act, connected, severed, visible
 from nightlight.server.ports.delivery import Bus, Caller, Clock, DeliveryStore
 
 
@@ -45,7 +45,9 @@ class ContactService:
         async with self.store.write("contact") as unit:
             before = await unit.contacts.pair(caller.user, other)
             after = act(before, action)
-            if before == NOBODY and after != before and await unit.contacts.count(caller.user) >= self.contacts_max:
+            # Whether there is one more to hold depends on nothing that the caller cannot see.
+            grows = before.mine is Stance.NONE and after.mine is not Stance.NONE and visible(before) is None
+            if grows and await unit.contacts.count(caller.user) >= self.contacts_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-472
             await unit.contacts.put(caller.user, other, before, after, self.clock())
             turned = severed(before) != severed(after)

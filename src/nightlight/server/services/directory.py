@@ -79,7 +79,9 @@ class DirectoryService:
         return account.told()
 
     async def device_list(self, caller: Caller, user: str) -> UserDevices:
-        """The newest list of ``user``: the caller, a contact, or somebody in a room with them.
+        """The newest list of ``user``: the caller, a contact, or somebody who is or was in a room with them.
+
+        Also was, since who was away reads of people who have come and gone, and has to judge their leaves.
 
         Raises ``RefusedError`` ``not_found`` NL-447: anyone else, whether they exist or not.
         """
@@ -87,11 +89,11 @@ class DirectoryService:
         async with self.store.read() as unit:
             account = await unit.accounts.of(wanted)
             pair = await unit.contacts.pair(caller.user, wanted)
-            shares_room = await unit.contacts.share_room(caller.user, wanted)
+            have_met = await unit.contacts.have_met(caller.user, wanted)
             successions = [] if account is None else await unit.accounts.successions(account.user_id)
             credential = await unit.accounts.credential(caller.device_id)
             waiting = await unit.accounts.recovery(caller.user_id)
-        if account is None or not (wanted == caller.user or pair.mine is Stance.CONNECTED or shares_room):
+        if account is None or not (wanted == caller.user or pair.mine is Stance.CONNECTED or have_met):
             raise RefusedError(ProblemName.NOT_FOUND)  # NL-447
         told = account.told(successions)
         if wanted != caller.user:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Select, delete, exists, func, select
+from sqlalchemy import Connection, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
@@ -75,9 +75,18 @@ class SqlContacts:
         found = select(rooms.c.room).where(rooms.c.room_id.in_(_shared_rooms(one, other)), ~exists(third))
         return [RoomUri(room) for room in self._connection.execute(found).scalars()]
 
-    async def share_room(self, one: UserUri, other: UserUri) -> bool:
+    async def have_met(self, one: UserUri, other: UserUri) -> bool:
         """As the port says."""
-        return self._connection.execute(_shared_rooms(one, other).limit(1)).first() is not None
+        ours, theirs = _stays(one).subquery(), _stays(other).subquery()
+        met = select(ours.c.room_id).join(
+            theirs,
+            and_(
+                ours.c.room_id == theirs.c.room_id,
+                or_(theirs.c.left_seq.is_(None), ours.c.joined_seq <= theirs.c.left_seq),
+                or_(ours.c.left_seq.is_(None), theirs.c.joined_seq <= ours.c.left_seq),
+            ),
+        )
+        return self._connection.execute(met.limit(1)).first() is not None
 
     def _stance(self, owner: UserUri, other: UserUri) -> Stance:
         found = self._connection.execute(
@@ -105,9 +114,14 @@ def _shared_rooms(one: UserUri, other: UserUri) -> Select[tuple[int]]:
 
 
 def _room_ids(user: UserUri) -> Select[tuple[int]]:
+    return _stays(user).with_only_columns(members.c.room_id).where(members.c.left_seq.is_(None))
+
+
+def _stays(user: UserUri) -> Select[tuple[int, int, int | None]]:
+    """When each of the user's devices was in which room: from the entry that let it in to the one that removed it."""
     return (
-        select(members.c.room_id)
+        select(members.c.room_id, members.c.joined_seq, members.c.left_seq)
         .join(devices, members.c.device_id == devices.c.device_id)
         .join(accounts, devices.c.user_id == accounts.c.user_id)
-        .where(accounts.c.user == user, members.c.left_seq.is_(None))
+        .where(accounts.c.user == user)
     )

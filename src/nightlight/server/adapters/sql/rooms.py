@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.roles import Role, decode_roles, encode_roles
 from nightlight.server.adapters.sql.tables import accounts, devices, entries, group_state, members, rooms, stances
-from nightlight.server.domain.contact import Stance
+from nightlight.server.domain.contact import BLOCKING
 from nightlight.server.domain.room import Member, RoomState
 from nightlight.server.ports.delivery import Caller, RoomFacts, Stay
 
@@ -52,7 +52,7 @@ _MEMBERS = (
 _BLOCKS = select(stances.c.stance).where(
     stances.c.owner == bindparam("owner"),
     stances.c.other == bindparam("other"),
-    stances.c.stance == Stance.BLOCKED.value,
+    stances.c.stance.in_(sorted(BLOCKING)),
 )
 _MOVE_CURSOR = (
     update(members)
