@@ -284,7 +284,7 @@ class Client:
         await self._contact(ContactAction.CANCEL, user)
 
     async def block(self, user: UserUri) -> None:
-        """Nothing of ``user`` reaches this person any more."""
+        """``user`` cannot ask this person, nor write to them alone; in rooms with others both go on."""
         await self._contact(ContactAction.BLOCK, user)
 
     async def unblock(self, user: UserUri) -> None:

@@ -140,7 +140,7 @@ class Wake(Struct, frozen=True, array_like=True, tag="wake"):
 
 
 class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
-    """The server is closing this connection, and why: ``stopping``, ``slow``, ``replaced`` or ``removed``."""
+    """The server is closing this connection, and why: ``stopping``, ``replaced`` or ``removed``."""
 
     reason: str
 
