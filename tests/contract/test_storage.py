@@ -2,16 +2,21 @@
 
 import resource
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 
 from nightlight.errors import UnavailableError
 from nightlight.protocol.ids import RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import Accepted, ContactAction, Delivery, Refused, SubmitMessage
+from nightlight.server.adapters.sql import migrations
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.tables import metadata
 from nightlight.server.domain.records import DAY_MS, RECORDS
@@ -210,6 +215,52 @@ def test_the_migrations_make_the_schema_that_the_tables_describe(hub: Hub) -> No
             assert columns == {column.name: column.nullable for column in table.columns}
             indexed = {tuple(index["column_names"]) for index in found.get_indexes(table.name)}
             assert indexed >= {tuple(column.name for column in index.columns) for index in table.indexes}
+
+
+def made_by(path: Path, revision: str) -> None:
+    """``path`` is a database that an older server has left, with a person in it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.exec_driver_sql(
+            "INSERT INTO accounts (user, account_key, list_version, device_list, listed_at_ms, created_at_ms)"
+            " VALUES (?, x'00', 1, x'00', 1, 1)",
+            (HANNA,),
+        )
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", ["", "0001", "0006"])
+async def test_whoever_dies_after_any_statement_of_an_upgrade_starts_again(tmp_path: Path, revision: str) -> None:
+    path = tmp_path / DATABASE
+    if revision:
+        made_by(path, revision)
+    moments: list[Path] = []
+
+    def power_fails(connection: Connection, *_: object) -> None:
+        """What is on the disk after this statement is all that there is."""
+        if connection.engine.url.database == str(path):
+            moments.append(tmp_path / str(len(moments)))
+            moments[-1].mkdir()
+            subprocess.run(["cp", *map(str, tmp_path.glob(f"{DATABASE}*")), str(moments[-1])], check=True)
+
+    event.listen(Engine, "after_cursor_execute", power_fails)
+    try:
+        await Database(path, wait_ms=0).close()
+    finally:
+        event.remove(Engine, "after_cursor_execute", power_fails)
+    assert len(moments) > len(metadata.sorted_tables) or revision
+    for moment in moments:
+        database = Database(moment / DATABASE, wait_ms=0)
+        with database.snapshot() as connection:
+            assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+            people = connection.exec_driver_sql("SELECT user FROM accounts").scalars().all()
+            assert people == ([HANNA] if revision else [])
+        await database.close()
 
 
 async def test_a_database_from_a_newer_server_is_left_alone(hub: Hub) -> None:

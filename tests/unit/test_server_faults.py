@@ -13,7 +13,7 @@ SOURCE = "".join(file.read_text() for file in ROOT.rglob("*.py"))
 
 
 def test_every_transaction_of_the_services_has_its_row() -> None:
-    labels = set(re.findall(r"store\.write\(\"(\w+)\"", SOURCE)) | {"handshake", "batch"}
+    labels = set(re.findall(r"store\.write\(\"(\w+)\"", SOURCE)) | {"handshake", "batch", "migrate"}
     assert labels == set(TRANSACTIONS)
 
 

@@ -9,6 +9,7 @@ EXIT_STATUS = 137
 """What the shell reports for a process that was killed."""
 
 TRANSACTIONS: dict[str, str] = {
+    "migrate": "the newest schema",
     "register": "an account and its first device",
     "sign_in": "a session",
     "device_list": "a device list",

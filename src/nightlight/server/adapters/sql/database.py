@@ -134,18 +134,21 @@ class Database:
 
     @staticmethod
     def _migrate(path: Path) -> None:
+        """All the way to the newest schema is one transaction: whoever dies on it has changed nothing."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-        engine = create_engine(f"sqlite:///{path}")
+        engine = _engine(f"sqlite:///{path}", (f"PRAGMA page_size={_PAGE_BYTES}",), size=1)
         try:
             with _in_our_words(), engine.begin() as connection:
-                connection.exec_driver_sql(f"PRAGMA page_size={_PAGE_BYTES}")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                crash_point("migrate.before_commit")
         except CommandError:
             raise UnavailableError("the database was made by a newer version") from None
         finally:
             engine.dispose()
+        crash_point("migrate.after_commit")
 
 
 def _cache(kib: int) -> str:
