@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
     encode_frame,
     read_server_frame,
 )
+from nightlight.server.http.allowance import Allowance
 from tests.contract.conftest import Hub
 from tests.contract.device import Frames, Line, befriend, room_of_two, submission_id
 
@@ -160,6 +161,41 @@ async def test_a_cursor_beyond_the_log_is_taken_for_its_end(mira: Line, tomas: L
         await receiving.acknowledge(RoomUri("mimi://ring.example/r/nowhere"), 1)
         await sending.submit(mira.device.message(lake))
         assert (await receiving.expect(Delivery)).seq == 2
+
+
+async def test_an_acknowledgement_of_nothing_is_passed_over(hub: Hub, mira: Line, lake: RoomUri) -> None:  # NL-480
+    async with mira.stream({lake: 1}) as frames:
+        for number in range(20):
+            await frames.acknowledge(RoomUri(f"mimi://ring.example/r/nowhere{number}"), 0)
+        await frames.acknowledge(lake, 0)
+        await frames.nothing_more()
+        assert set(hub.application.stream._log._cursors) <= {(lake, mira.device.device)}
+        await hub.flush()
+
+
+@pytest.mark.parametrize("settings", [{"submissions_per_second": 20, "submissions_burst": 6}])
+async def test_acknowledgements_that_come_too_fast_wait_and_none_is_lost(
+    hub: Hub, mira: Line, tomas: Line, lake: RoomUri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    take = Allowance.take
+
+    def counted(allowance: Allowance) -> int:
+        waited.append(take(allowance))
+        return waited[-1]
+
+    async with mira.stream({lake: 1}) as sending, tomas.stream({lake: 1}) as receiving:
+        await sending.submit(mira.device.message(lake))
+        last = await sending.submit(mira.device.message(lake))
+        await deliveries(receiving, 2)
+        monkeypatch.setattr(Allowance, "take", counted)
+        for _ in range(10):
+            await receiving.acknowledge(lake, 2)
+        await receiving.acknowledge(lake, last.seq)
+        await receiving.nothing_more()
+        assert any(waited)
+        assert hub.application.stream._log._cursors[lake, tomas.device.device][1] == last.seq
+        assert (await receiving.submit(tomas.device.message(lake))).seq == last.seq + 1
 
 
 async def test_ciphertext_goes_once_every_device_has_it_and_repeats_are_still_known(

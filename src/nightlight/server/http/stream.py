@@ -43,6 +43,7 @@ _CLOSE_BUG = 1011
 _CLOSE_STOPPING = 1012
 _CLOSE_TRY_AGAIN = 1013
 _PAGE_BYTES = 262_144
+_S = 1_000
 
 _log = structlog.get_logger()
 
@@ -167,11 +168,11 @@ class Stream:
     async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
         """Takes in frames until the device is gone; a bad frame is refused and changes nothing.
 
-        An acknowledgement of what the device was not told is passed over (NL-480).
+        An acknowledgement of what the device was not told is passed over (NL-480). One that comes too fast is not
+        refused, since it has no answer: it and what is behind it wait.
         """
-        allowance = Allowance(
-            asyncio.get_running_loop().time, self._limits.submissions_per_second, self._limits.submissions_burst
-        )
+        limits = self._limits.submissions_per_second, self._limits.submissions_burst
+        submitting, acknowledging = (Allowance(asyncio.get_running_loop().time, *limits) for _ in range(2))
         while True:
             await connection.readable(self._limits.unanswered_max)
             try:
@@ -180,11 +181,14 @@ class Stream:
                 connection.tell(Refused(None, _problem_of(error)))
                 continue
             if isinstance(frame, Acknowledge):
-                if frame.seq <= connection.told(frame.room):  # NL-480
+                if wait_ms := acknowledging.take():
+                    await asyncio.sleep(wait_ms / _S)
+                    acknowledging.take()
+                if 0 < frame.seq <= connection.told(frame.room):  # NL-480
                     self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
             elif isinstance(frame, Hello):
                 connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
-            elif wait_ms := allowance.take():
+            elif wait_ms := submitting.take():
                 refusal = Refused(frame.submission_id, ProblemName.TOO_MANY, retry_after_ms=wait_ms)  # NL-404
                 connection.tell(refusal)
             else:

@@ -67,7 +67,8 @@ class LogService:
                     state = await self.rooms.state(unit, room)
                     if state is not None:
                         cursors[state.room_id, device_id] = seq
-                await unit.rooms.move_cursors(cursors)
+                if cursors:
+                    await unit.rooms.move_cursors(cursors)
         except UnavailableError:
             for where, cursor in moved.items():
                 self._cursors.setdefault(where, cursor)
