@@ -192,6 +192,28 @@ async def test_sessions_nonces_and_key_packages_go_when_they_end(hub: Hub, mira:
     assert (erased["sessions"], erased["key_packages"]) == (1, 4)
 
 
+@pytest.mark.parametrize("table", sorted(record.table for record in RECORDS if record.retention_ms is not None))
+async def test_a_purge_with_nothing_to_erase_reads_no_table_from_end_to_end(hub: Hub, table: str) -> None:
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        async with hub.application.delivery.store.write("purge") as unit:
+            await unit.housekeeping.purge(table, hub.clock(), 7)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    (statement, parameters), *_ = (sent for sent in statements if table in sent[0])
+    assert "LIMIT" in statement or table in {"recoveries", "day_keys"}
+    with hub.database.snapshot() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    scans = [step.detail for step in plan if step.detail.startswith("SCAN") and "INDEX" not in step.detail]
+    in_order = {"payloads", "entries"}  # their rows lie in the order in which they came
+    assert scans == [] or table in in_order | {"day_keys"}, plan
+
+
 async def test_every_retention_has_a_purge(hub: Hub) -> None:
     assert set(await purge_in(hub, 0)) == {record.table for record in RECORDS if record.retention_ms is not None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
 
 from nightlight.protocol.ids import BlobId, TimestampMs
 from nightlight.server.adapters.sql.blobs import remove
@@ -102,8 +102,9 @@ def _key_packages(connection: Connection, before_ms: TimestampMs, rows_max: int)
 
 
 def _members(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
-    del rows_max  # departures are rare
-    return connection.execute(delete(members).where(members.c.left_at_ms < before_ms)).rowcount
+    key = members.c.room_id, members.c.device_id, members.c.joined_seq
+    old = select(*key).where(members.c.left_at_ms < before_ms).limit(rows_max)
+    return connection.execute(delete(members).where(tuple_(*key).in_(old))).rowcount
 
 
 def _payloads(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:

@@ -120,7 +120,7 @@ key_packages = Table(
     Column("last_resort", Boolean, nullable=False),
     Column("reference", LargeBinary, nullable=False, unique=True, comment="KeyPackageRef, 32 bytes"),
     Column("message", LargeBinary, nullable=False, comment="MLSMessage with a KeyPackage"),
-    Column("expires_at_ms", BigInteger, nullable=False, comment="the end of its lifetime"),
+    Column("expires_at_ms", BigInteger, nullable=False, index=True, comment="the end of its lifetime"),
     Index(None, "device_id", "last_resort", "key_package_id"),
 )
 
@@ -158,7 +158,7 @@ members = Table(
     Column("device_id", ForeignKey(devices.c.device_id), nullable=False),
     Column("joined_seq", BigInteger, nullable=False, comment="the first entry it sees"),
     Column("left_seq", BigInteger, comment="the commit that removed it"),
-    Column("left_at_ms", BigInteger),
+    Column("left_at_ms", BigInteger, index=True),
     Column("cursor", BigInteger, nullable=False, comment="the last entry it has acknowledged"),
     Column("lost_seq", BigInteger, comment="the entry that it could not use, since when it asks to be added anew"),
     PrimaryKeyConstraint("room_id", "device_id", "joined_seq"),
