@@ -229,6 +229,23 @@ async def test_an_upload_that_is_repeated_counts_once(mira: Line) -> None:
         assert count.remaining == 5
 
 
+async def test_an_upload_that_is_repeated_does_not_offer_again_what_was_claimed(
+    hub: Hub, mira: Line, tomas: Line
+) -> None:
+    await befriend(mira, tomas)
+    upload = KeyPackageUpload(tomas.device.key_packages(2))
+    await tomas.call("POST", "/v1/key-packages", KeyPackageCount, upload)
+    *claimed, last_resort = [(await mira.claim(tomas.device.user))[0] for _ in range(6)]
+    await hub.restart()
+    count = await tomas.call("POST", "/v1/key-packages", KeyPackageCount, upload)
+    assert count == KeyPackageCount(0, has_last_resort=True)
+    assert set(upload.key_packages) < set(claimed)
+    assert await mira.claim(tomas.device.user) == [last_resort]
+    with hub.database.snapshot() as connection:
+        kept = connection.exec_driver_sql("SELECT length(message) FROM key_packages WHERE claimed").scalars().all()
+    assert kept == [0] * 5
+
+
 async def test_key_packages_of_strangers_cannot_be_claimed(mira: Line, tomas: Line) -> None:  # NL-448
     await mira.contact(ContactAction.REQUEST, tomas.device.user)
     for user in (tomas.device.user, HANNA):

@@ -184,6 +184,17 @@ async def test_a_room_goes_on_where_it_was_after_its_log_is_erased(hub: Hub, mir
     assert after.accepted_at_ms > before.accepted_at_ms
 
 
+async def test_who_left_is_forgotten_after_four_hundred_days(hub: Hub, lake: RoomUri) -> None:
+    assert lake
+    async with hub.database.transaction("purge") as connection:
+        left = "UPDATE members SET left_seq = joined_seq + 1, left_at_ms = ? WHERE joined_seq = 1 AND cursor = 0"
+        assert connection.exec_driver_sql(left, (hub.clock(),)).rowcount >= 1
+    before = count(hub, "members")
+    assert (await purge_in(hub, 399))["members"] == 0
+    gone = (await purge_in(hub, 401))["members"]
+    assert (gone >= 1, count(hub, "members")) == (True, before - gone)
+
+
 async def test_sessions_nonces_and_key_packages_go_when_they_end(hub: Hub, mira: Line) -> None:
     assert mira.token
     erased = await purge_in(hub, 0.4)

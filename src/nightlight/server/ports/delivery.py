@@ -201,13 +201,13 @@ class Accounts(Protocol):
         """The device that the token signs in, unless it has expired or the device was revoked."""
 
     async def add_key_packages(self, device_id: int, packages: Sequence[StoredKeyPackage]) -> None:
-        """They can be claimed. One that is there already stays; a last-resort one takes the place of the former."""
+        """They can be claimed. One that is or was there stays so; a last-resort one takes the place of the former."""
 
     async def key_package_count(self, device_id: int, now_ms: TimestampMs) -> tuple[int, bool]:
         """How many single-use ones are within their lifetime, and whether there is a last-resort one."""
 
     async def claim_key_package(self, device_id: int, now_ms: TimestampMs) -> bytes | None:
-        """The oldest usable single-use one, which is gone now; else the last-resort one, which stays; else None."""
+        """The oldest usable single-use one, which nobody else gets; else the last-resort one; else None."""
 
 
 class Contacts(Protocol):

@@ -104,7 +104,7 @@ class DirectoryService:
         return msgspec.structs.replace(told, credential=credential, recovery=recovery)
 
     async def upload(self, caller: Caller, upload: KeyPackageUpload) -> KeyPackageCount:
-        """The key packages can be claimed; those that were there already stay.
+        """The key packages can be claimed; those that were there already stay, and those claimed stay claimed.
 
         Raises ``RefusedError``: ``invalid_key_package`` NL-460 (not a key package, or no last-resort one where one is
         meant), NL-461 (not of the caller's device), NL-462 (outside its lifetime); ``too_many`` NL-463.

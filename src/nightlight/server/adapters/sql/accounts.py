@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri
@@ -217,7 +217,7 @@ class SqlAccounts:
         """As the port says."""
         rows = self._connection.execute(
             select(key_packages.c.last_resort, func.count())
-            .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
+            .where(_usable(device_id, now_ms))
             .group_by(key_packages.c.last_resort)
         )
         counts = {bool(last_resort): int(count) for last_resort, count in rows}
@@ -227,15 +227,22 @@ class SqlAccounts:
         """As the port says."""
         row = self._connection.execute(
             select(key_packages.c.key_package_id, key_packages.c.message, key_packages.c.last_resort)
-            .where(key_packages.c.device_id == device_id, key_packages.c.expires_at_ms > now_ms)
+            .where(_usable(device_id, now_ms))
             .order_by(key_packages.c.last_resort, key_packages.c.key_package_id)
             .limit(1)
         ).one_or_none()
         if row is None:
             return None
         if not row.last_resort:
-            self._connection.execute(delete(key_packages).where(key_packages.c.key_package_id == row.key_package_id))
+            taken = key_packages.c.key_package_id == row.key_package_id
+            self._connection.execute(update(key_packages).where(taken).values(claimed=True, message=b""))
         return bytes(row.message)
+
+
+def _usable(device_id: int, now_ms: TimestampMs) -> ColumnElement[bool]:
+    """A key package of the device that may be claimed."""
+    mine = key_packages.c.device_id == device_id, ~key_packages.c.claimed
+    return and_(*mine, key_packages.c.expires_at_ms > now_ms)
 
 
 def _account(user: UserUri, user_id: int, account_key: bytes, version: int, *rest: Any) -> Account:

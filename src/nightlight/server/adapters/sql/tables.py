@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -121,7 +122,14 @@ key_packages = Table(
     Column("reference", LargeBinary, nullable=False, unique=True, comment="KeyPackageRef, 32 bytes"),
     Column("message", LargeBinary, nullable=False, comment="MLSMessage with a KeyPackage"),
     Column("expires_at_ms", BigInteger, nullable=False, index=True, comment="the end of its lifetime"),
-    Index(None, "device_id", "last_resort", "key_package_id"),
+    Column(
+        "claimed",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="somebody has it, so that nobody else gets it; its message is empty",
+    ),
+    Index(None, "device_id", "claimed", "last_resort", "key_package_id"),
 )
 
 stances = Table(
