@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from nightlight.cli.chat_app import PAGE, ChatApp, History, MessageRow
-from nightlight.client.sdk import Client
+from nightlight.client.sdk import Client, Typing
 from nightlight.protocol.ids import RoomUri
 from tests.support.people import MIRA, TOMAS, befriend, newcomer, share_room, texts, until
 from tests.support.server import ServerProcess
@@ -94,6 +94,23 @@ async def test_the_top_line_says_who_and_whether_there_is_a_connection(pair: Pai
         await shows(pilot, lambda: "online" in text_of(screen, "#connection"), "it says online")
         assert text_of(screen, "#people") == "tomas@gallery.example"
         assert "mira@courier.example" in screen.query_one(Input).placeholder
+
+
+async def test_both_see_that_the_other_is_writing(pair: Pair) -> None:
+    screen = pair.screen
+    events = pair.tomas.events()
+    async with screen.run_test(size=SIZE) as pilot:
+        await shows(pilot, lambda: "online" in text_of(screen, "#connection"), "it says online")
+        await pilot.press("h", "i")
+        async for event in events:
+            if isinstance(event, Typing):
+                assert event == Typing(pair.room, MIRA)
+                break
+        await pair.tomas.typing(pair.room)
+        people = "tomas@gallery.example · tomas@gallery.example writing…"
+        await shows(pilot, lambda: text_of(screen, "#people") == people, "it says that he is writing")
+        await pair.tomas.send(pair.room, "the heron is back")
+        await shows(pilot, lambda: text_of(screen, "#people") == "tomas@gallery.example", "he has written")
 
 
 async def test_without_a_connection_messages_wait_and_go_out_later(pair: Pair) -> None:

@@ -123,6 +123,17 @@ def test_somebody_is_asked_by_their_contact_code(register: Callable[[str], Termi
     assert fern.refused("contacts", "request", code.strip()[:-1]) == "that is not a contact code, or not all of it"
 
 
+def test_receipts_and_typing_can_be_switched_off(alice: Terminal, bob: Terminal) -> None:
+    assert bob.ok("settings") == "receipts: on\ntyping: on\n"
+    assert bob.json("settings", "receipts", "off") == {"receipts": False, "typing": True}
+    assert bob.ok("settings", "typing", "off") == "receipts: off\ntyping: off\n"
+    alice.ok("send", BOB, "read this")
+    bob.ok("read", ALICE)
+    assert alice.ok("read", BOB, "--limit", "1").endswith("you  read this ✓\n")
+    bob.ok("settings", "receipts", "on")
+    bob.ok("settings", "typing", "on")
+
+
 def test_both_see_the_same_safety_number(alice: Terminal, bob: Terminal) -> None:
     number = alice.json("verify", BOB)["safety_number"]
 

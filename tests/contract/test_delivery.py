@@ -16,6 +16,7 @@ from nightlight.protocol.ids import RoomUri, TimestampMs
 from nightlight.protocol.messages import (
     Accepted,
     Acknowledge,
+    ContactAction,
     Delivery,
     Directory,
     EntryKind,
@@ -24,6 +25,9 @@ from nightlight.protocol.messages import (
     Ready,
     Refused,
     SubmitMessage,
+    TellTyping,
+    Typing,
+    Wake,
     encode_frame,
     read_server_frame,
 )
@@ -359,6 +363,42 @@ async def test_who_reads_slowly_costs_a_bounded_outbox_and_misses_nothing(
             assert connection._outbox_bytes <= settings["outbox_bytes_max"] + 262_144
         receiving.socket.transport.resume_reading()
         assert [delivery.seq for delivery in await deliveries(receiving, 600)] == list(range(2, 602))
+
+
+async def test_others_hear_who_is_writing_and_nothing_is_kept_of_it(mira: Line, tomas: Line, lake: RoomUri) -> None:
+    async with mira.stream({lake: 1}) as writing, tomas.stream({lake: 1}) as reading:
+        await writing.send(TellTyping(lake))
+        assert await reading.expect(Typing) == Typing(lake, mira.device.user)
+        await writing.nothing_more()
+        accepted = await writing.submit(mira.device.message(lake))
+        assert accepted.seq == 2
+        await reading.expect(Delivery)
+    async with tomas.stream({lake: 2}) as later:
+        await later.nothing_more()
+
+
+async def test_who_may_not_write_tells_nobody_that_they_do(mira: Line, tomas: Line, juno: Line, lake: RoomUri) -> None:
+    async with juno.stream({}) as stranger, tomas.stream({lake: 1}) as reading, mira.stream({lake: 1}) as writing:
+        await stranger.send(TellTyping(lake))
+        await stranger.send(TellTyping(RoomUri("mimi://courier.example/r/nowhere")))
+        await stranger.nothing_more()
+        await tomas.contact(ContactAction.BLOCK, mira.device.user)
+        assert await reading.expect(Wake) == Wake("contacts")
+        await writing.send(TellTyping(lake))
+        await writing.nothing_more()
+        await reading.nothing_more()
+
+
+async def test_more_typing_than_a_person_does_is_passed_over(mira: Line, tomas: Line, lake: RoomUri) -> None:  # NL-405
+    async with mira.stream({lake: 1}) as writing, tomas.stream({lake: 1}) as reading:
+        for _ in range(1_000):
+            await writing.send(TellTyping(lake))
+        await writing.nothing_more()
+        await writing.submit(mira.device.message(lake))
+        heard = 0
+        while isinstance(await reading.receive(), Typing):
+            heard += 1
+        assert 1 <= heard < 100
 
 
 async def test_a_websocket_elsewhere_is_refused(hub: Hub) -> None:

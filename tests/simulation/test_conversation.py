@@ -1,13 +1,14 @@
 """A conversation between three devices: replies, reactions, edits, deletions, messages that vanish."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from nightlight.client.events import Message
+from nightlight.client.events import Event, Message, MessageState, Typing
 from nightlight.client.sdk import Client
 from nightlight.errors import ProblemName, RefusedError
-from nightlight.protocol import content
+from nightlight.protocol import content, messages
 from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.ids import MessageId
 from tests.simulation.conftest import Friends
@@ -154,3 +155,56 @@ def test_who_is_called_by_name_is_mentioned(friends: Friends) -> None:
         assert (seen.text, seen.mentions) == (text, (URIS["tomas"],))
 
     friends.run(story)
+
+
+def test_others_see_who_is_writing_unless_either_has_switched_it_off(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas, juno = (world.client(name) for name in NAMES)
+        heard: dict[str, list[Typing]] = {name: [] for name in NAMES}
+
+        async def listen(name: str, events: AsyncIterator[Event]) -> None:
+            async for event in events:
+                if isinstance(event, Typing):
+                    heard[name].append(event)
+
+        for name in NAMES:
+            await world.client(name).wait_online()
+            world.do(listen(name, world.client(name).events()))
+        await juno.set_typing(wanted=False)
+        for _ in range(10):
+            await mira.typing(world.room)
+        await world.until(lambda: bool(heard["tomas"]), "Tomas sees it")
+        await juno.typing(world.room)
+        await asyncio.sleep(10)
+        assert heard == {"mira": [], "tomas": [Typing(world.room, URIS["mira"])], "juno": []}
+        await tomas.typing(world.room)
+        await world.until(lambda: heard["mira"] == [Typing(world.room, URIS["tomas"])], "Mira sees it")
+        assert heard["juno"] == []
+
+        world.people["tomas"].link.tamper = lambda frame: (
+            messages.Typing(world.room, "mimi://ring.example/u/nobody") if isinstance(frame, messages.Typing) else frame
+        )
+        await mira.typing(world.room)
+        await asyncio.sleep(10)
+        assert len(heard["tomas"]) == 1
+        assert tomas.faults() == []
+
+    friends.run(story)
+
+
+def test_receipts_can_be_switched_off(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas = world.client("mira"), world.client("tomas")
+        for name in ("tomas", "juno"):
+            await world.client(name).set_receipts(wanted=False)
+        hello = await says(world, "mira", "hello")
+        await tomas.mark_read(world.room)
+        await asyncio.sleep(10)
+        assert mira.message(hello) is not None
+        assert [message.state for message in conversation(mira, world)] == [MessageState.SENT]
+        await tomas.set_receipts(wanted=True)
+        second = await says(world, "mira", "hello again")
+        await tomas.mark_read(world.room)
+        await sees(world, "mira", second, lambda message: message.state is MessageState.READ)
+
+    friends.run(story, receipts=True)

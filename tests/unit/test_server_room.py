@@ -11,6 +11,7 @@ from nightlight.server.domain.room import (
     Newcomer,
     RoomState,
     check_header,
+    check_may_tell_typing,
     check_may_write,
     check_membership,
     check_size,
@@ -128,6 +129,16 @@ def test_a_room_holds_no_more_than_the_limit_and_a_leaver_makes_place() -> None:
     hanna = UserUri("mimi://ring.example/u/hanna")
     assert refusal_of(full, MIRA, [newcomer(hanna)], []) is ProblemName.ROOM_FULL
     assert check(full, MIRA, [newcomer(hanna)], [JUNO]) == [MIRA, TOMAS, hanna]
+
+
+def test_that_somebody_writes_is_told_in_small_rooms_only() -> None:  # NL-415
+    users = [UserUri(f"mimi://ring.example/u/guest{number}") for number in range(17)]
+    assert check_may_tell_typing(room(*users[:16]), phone(users[0])).epoch == 3
+    with pytest.raises(RefusedError) as refused:
+        check_may_tell_typing(room(*users), phone(users[0]))
+    assert refused.value.problem is ProblemName.NOT_ALLOWED
+    with pytest.raises(RefusedError):
+        check_may_tell_typing(room(*users[:2]), phone(users[2]))
 
 
 def test_an_owner_removes_anyone_others_only_their_own_and_what_was_revoked() -> None:  # NL-428

@@ -25,6 +25,7 @@ CLIENT: list[messages.ClientFrame] = [
     messages.SubmitMessage(ID, ROOM, b"\x02" * 256),
     messages.SubmitCommit(ID, ROOM, b"commit"),
     messages.SubmitCommit(ID, ROOM, b"commit", b"welcome"),
+    messages.TellTyping(ROOM),
     *(messages.Acknowledge(ROOM, seq) for seq in (0, 127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, GREATEST)),
 ]
 
@@ -40,6 +41,7 @@ SERVER: list[messages.ServerFrame] = [
     messages.Removed(ROOM, 9),
     messages.Wake("contacts"),
     messages.Goodbye("stopping"),
+    messages.Typing(ROOM, "mimi://gallery.example/u/ben"),
 ]
 
 

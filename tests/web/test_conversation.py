@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from nightlight.client.events import Message
+from nightlight.client.events import Event, Message, Typing
 from nightlight.client.sdk import Client
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri
 from tests.support.people import newcomer as python_newcomer
@@ -166,3 +167,29 @@ async def test_a_message_that_vanishes_is_gone_from_both(pair: Pair) -> None:
     await tomas.page.reload()
     await tomas.open_tab()
     await tomas.reads(room)
+
+
+async def test_each_sees_that_the_other_is_writing_unless_it_is_switched_off(pair: Pair) -> None:
+    mira, tomas, room = pair.mira, pair.tomas, pair.room
+    seen: list[Event] = []
+
+    async def listen(events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            seen.extend([event] if isinstance(event, Typing) else [])
+
+    listening = asyncio.create_task(listen(mira.events()))
+    await tomas.call("typing", room)
+    await until(lambda: seen == [Typing(room, tomas.user)], "Mira sees it")
+    await mira.typing(room)
+
+    async def heard() -> bool:
+        return [(event["room"], event["user"]) for event in await tomas.heard("typing")] == [(room, mira.user)]
+
+    await tomas.until(heard, "Tomas sees it")
+    await tomas.call("setTyping", False)
+    assert (await tomas.call("me"))["typing"] is False
+    await tomas.call("typing", room)
+    await tomas.call("send", room, "that is all")
+    await until(lambda: bool(mira.messages(room, limit=1)), "it is there")
+    assert len(seen) == 1
+    listening.cancel()

@@ -20,7 +20,19 @@ from tests.web.node import answers
 
 STORIES = int(os.environ.get("NIGHTLIGHT_FUZZ_ROUNDS", "10000")) // 25
 EVENTS = 60
-EFFECTS = {"connect", "disconnect", "ack", "submit", "build", "process", "fail", "refresh", "tell_state", "tell_fault"}
+EFFECTS = {
+    "connect",
+    "disconnect",
+    "ack",
+    "submit",
+    "build",
+    "process",
+    "fail",
+    "refresh",
+    "tell_state",
+    "tell_fault",
+    "see_typing",
+}
 SEED = 20_261_123
 ROOMS = [RoomUri("mimi://courier.example/r/lake"), RoomUri("mimi://courier.example/r/hill")]
 SUBMISSIONS = [SubmissionId(bytes([number]) * 16) for number in range(1, 7)]
@@ -117,6 +129,7 @@ class Story:
             {"frame": "refused", **refused, "epoch": None, "retryAfterMs": random.choice([0, 700])},
             {"frame": "wake", "what": "contacts"},
             {"frame": "goodbye", "reason": "stopping"},
+            {"frame": "typing", "room": room, "user": "mimi://gallery.example/u/tomas"},
         ]
         return random.choice(frames)
 
@@ -177,6 +190,7 @@ WRITERS: dict[type, Callable[[Any], list[Any]]] = {
     ours.Fail: lambda effect: ["fail", effect.room, effect.submission_id.hex(), effect.problem.value],
     ours.Refresh: lambda effect: ["refresh", effect.what],
     ours.TellState: lambda effect: ["tell_state", effect.state.value, effect.reason],
+    ours.SeeTyping: lambda effect: ["see_typing", effect.room, effect.user],
     ours.TellFault: lambda effect: ["tell_fault", effect.room, effect.check],
 }
 

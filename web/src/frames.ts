@@ -45,7 +45,13 @@ export interface Acknowledge {
   readonly seq: Seq;
 }
 
-export type ClientFrame = Hello | SubmitMessage | SubmitCommit | Acknowledge;
+/** This device's person is writing in `room`: for whoever is connected now, and never answered. */
+export interface TellTyping {
+  readonly frame: 'typing';
+  readonly room: RoomUri;
+}
+
+export type ClientFrame = Hello | SubmitMessage | SubmitCommit | Acknowledge | TellTyping;
 
 /** The bytes of a frame. */
 export function encodeFrame(frame: ClientFrame): Bytes {
@@ -62,6 +68,8 @@ function fields(frame: ClientFrame): Packable[] {
       return [frame.submissionId, frame.room, frame.commit, frame.welcome];
     case 'ack':
       return [frame.room, frame.seq];
+    case 'typing':
+      return [frame.room];
   }
 }
 
@@ -133,7 +141,14 @@ export interface Goodbye {
   readonly reason: string;
 }
 
-export type ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye;
+/** `user` is writing in `room`, as their device said just now. */
+export interface Typing {
+  readonly frame: 'typing';
+  readonly room: string;
+  readonly user: string;
+}
+
+export type ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye | Typing;
 
 /** The frame that a server sent; fields after those known here are ignored. Throws `RemoteProtocolError` NL-011. */
 export function readServerFrame(data: Uint8Array): ServerFrame {
@@ -190,6 +205,8 @@ function readFields(read: Fields): ServerFrame {
       return { frame, what: read.text() };
     case 'goodbye':
       return { frame, reason: read.text() };
+    case 'typing':
+      return { frame, room: read.uri(), user: read.uri() };
     default:
       throw new MessagePackError('an unknown frame');
   }

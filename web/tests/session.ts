@@ -94,6 +94,8 @@ function plain(effect: Effect): unknown[] {
       return ['refresh', effect.what];
     case 'tell_state':
       return ['tell_state', effect.state, effect.reason];
+    case 'see_typing':
+      return ['see_typing', effect.room, effect.user];
     case 'tell_fault':
       return ['tell_fault', effect.room, effect.check];
   }

@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message as TextualMessage
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from nightlight.cli.chat_commands import HELP, carry_out
@@ -33,11 +34,13 @@ from nightlight.client.sdk import (
     MessageStateChanged,
     Notice,
     RoomChanged,
+    Typing,
 )
 from nightlight.errors import NightlightError, ProblemName, RefusedError
 from nightlight.protocol.ids import MessageId, RoomUri, UserUri
 
 PAGE = 50
+TYPING_SECONDS = 6
 _CONNECTION_WORDS = {
     ConnectionState.OFFLINE: "○ offline",
     ConnectionState.CONNECTING: "◌ connecting",
@@ -107,6 +110,8 @@ class ChatApp(App[None]):
         self._rows: dict[MessageId, MessageRow] = {}
         self._window = PAGE
         self._chosen: MessageId | None = None
+        self._members: tuple[UserUri, ...] = ()
+        self._writing: dict[UserUri, Timer] = {}
 
     def compose(self) -> ComposeResult:
         """Who, the messages, a line for refusals, and where to write."""
@@ -140,7 +145,27 @@ class ChatApp(App[None]):
 
     async def _take(self, event: Event) -> None:
         match event:
+            case MessageShown() | MessageChanged() | MessageExpired() | MessageStateChanged():
+                await self._take_message(event)
+            case Typing(room=self._room):
+                self._show_typing(event.user)
+            case ConnectionChanged():
+                self._show_connection(event.state, event.reason)
+            case Notice():
+                self._notice(worded(event, self._client))
+            case RoomChanged(room=self._room):
+                self._show_people(event.members)
+                if not event.joined:
+                    self._notice("you are not in this room any more")
+            case FaultSeen(room=self._room):
+                self._notice(f"a message was not shown: it breaks rule {event.check}")
+            case _:
+                pass
+
+    async def _take_message(self, event: Event) -> None:
+        match event:
             case MessageShown(message) if message.room == self._room:
+                self._stopped_typing(message.sender)
                 self._window += 1
                 await self._draw()
                 await self._mark_read()
@@ -152,22 +177,6 @@ class ChatApp(App[None]):
                 await self._draw()
                 if event.state is MessageState.FAILED:
                     self._notice(f"not sent: {event.reason}")
-            case _:
-                self._take_other(event)
-
-    def _take_other(self, event: Event) -> None:
-        """What is about people, keys and the connection."""
-        match event:
-            case ConnectionChanged():
-                self._show_connection(event.state, event.reason)
-            case Notice():
-                self._notice(worded(event, self._client))
-            case RoomChanged(room=self._room):
-                self._show_people(event.members)
-                if not event.joined:
-                    self._notice("you are not in this room any more")
-            case FaultSeen(room=self._room):
-                self._notice(f"a message was not shown: it breaks rule {event.check}")
             case _:
                 pass
 
@@ -222,10 +231,30 @@ class ChatApp(App[None]):
         if self.app_focus:
             await self._client.mark_read(self._room)
 
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        """Others see that something is being written, unless it is a command."""
+        if event.value and not event.value.startswith("/"):
+            await self._client.typing(self._room)
+
+    def _show_typing(self, user: UserUri) -> None:
+        """For some seconds, or until the message comes."""
+        self._writing.pop(user, None)
+        self._writing[user] = self.set_timer(TYPING_SECONDS, lambda: self._stopped_typing(user))
+        self._show_people(self._members)
+
+    def _stopped_typing(self, user: UserUri) -> None:
+        timer = self._writing.pop(user, None)
+        if timer is not None:
+            timer.stop()
+            self._show_people(self._members)
+
     def _show_people(self, members: tuple[UserUri, ...]) -> None:
+        self._members = members
         profile = self._client.profile(self._room)
         name = f"{neutralise(profile.name)}: " if profile is not None and profile.name else ""
-        self.query_one("#people", Static).update(name + others(self._client, members))
+        people = name + others(self._client, members)
+        writing = ", ".join(written(user) for user in self._writing)
+        self.query_one("#people", Static).update(f"{people} · {writing} writing…" if writing else people)
 
     def _show_connection(self, state: ConnectionState, reason: str | None = None) -> None:
         self.query_one("#connection", Static).update(_CONNECTION_WORDS[state])

@@ -36,6 +36,7 @@ _COMMANDS = {
     "edit": "Let your message say something else.",
     "delete": "Take your message away.",
     "forward": "Send what a message says to others.",
+    "settings": "Whether others are told what you have read, and that you are writing.",
     "chat": "Talk with somebody live, in the terminal.",
     "verify": "Make sure that nobody sits between you; check a message's frank.",
     "serve": "Run a server.",

@@ -14,17 +14,19 @@ import msgspec
 from nightlight.client.author import check_lifetime
 from nightlight.client.events import (
     ConnectionChanged,
+    ConnectionState,
     Event,
     FaultSeen,
     MessageExpired,
     MessageState,
     MessageStateChanged,
     RoomChanged,
+    Typing,
 )
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
 from nightlight.client.identity import account_key
-from nightlight.client.inbox import HUB, Inbox, Outcome, changed_by
+from nightlight.client.inbox import HUB, RECEIPT_MEMBERS, Inbox, Outcome, changed_by
 from nightlight.client.outbox import Outbox
 from nightlight.client.records import Intent, ItemKind, KeyReplacement, OutboxItem, RoomRecord, Standing
 from nightlight.client.replacing import CREDENTIAL, replaced
@@ -38,6 +40,7 @@ from nightlight.client.session import (
     Outgoing,
     Process,
     Refresh,
+    SeeTyping,
     SendFrame,
     Session,
     Submit,
@@ -63,13 +66,15 @@ from nightlight.protocol.ids import (
     room_uri,
     user_of,
 )
-from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage
+from nightlight.protocol.messages import ClientFrame, SubmitCommit, SubmitMessage, TellTyping
 from nightlight.protocol.roles import Role, owed
 from nightlight.protocol.succession import Succession
 
 _ROOM_NAME_BYTES = 16
 DEPARTURES = Refresh("departures")
 LOST = Refresh("lost")
+TYPING_EVERY_MS = 3_000
+"""How often the others are told of somebody who goes on writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class Device:
         self.finished: list[tuple[SubmissionId, ProblemName | None]] = []
         """Submissions that are over, and why if they were refused."""
         self._store = store
+        self._typing_again_ms: dict[RoomUri, int] = {}
         self._surroundings = surroundings
         self._inbox = Inbox(self.identity, store, self.groups, self.trust, surroundings)
         self._outbox = Outbox(self.identity, store, self.groups, self.trust, surroundings)
@@ -139,6 +145,8 @@ class Device:
                     todo.extendleft(reversed(self._submit(room, submission_id)))
                 case TellState(state, reason):
                     self.events.append(ConnectionChanged(state, reason))
+                case SeeTyping(room, user):
+                    self._see_typing(room, user)
                 case TellFault(room, check):
                     self.record_fault(room, check, HUB)
                 case errand:
@@ -283,6 +291,25 @@ class Device:
     def mark_read(self, room: RoomUri) -> None:
         """Everything in ``room`` counts as read. Raises ``RefusedError`` ``not_found``."""
         self._inbox.mark_read(room)
+
+    def tell_typing(self, room: RoomUri) -> None:
+        """The others in ``room`` see that this person is writing, if that may be told and was not just now."""
+        record, now_ms = self._store.room(room), self._surroundings.monotonic_ms()
+        if record is None or record.standing is not Standing.JOINED or len(record.members) > RECEIPT_MEMBERS:
+            return
+        if self.session.state is not ConnectionState.ONLINE or not self._store.preferences().typing:
+            return
+        if now_ms >= self._typing_again_ms.get(room, now_ms):
+            self._typing_again_ms[room] = now_ms + TYPING_EVERY_MS
+            self.errands.append(SendFrame(TellTyping(room)))
+
+    def _see_typing(self, room: RoomUri, user: UserUri) -> None:
+        """Only of somebody in the room; the hub alone says so, and nothing but a line on the screen follows."""
+        record = self._store.room(room)
+        if record is None or user not in record.members or user == self.identity.user:
+            return
+        if record.standing is Standing.JOINED and self._store.preferences().typing:
+            self.events.append(Typing(room, user))
 
     def owes_receipts(self) -> bool:
         """Whether senders wait to be told something."""

@@ -187,6 +187,14 @@ class UploadChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """``user`` is writing; that holds for some seconds, or until a message of theirs is shown."""
+
+    room: RoomUri
+    user: UserUri
+
+
+@dataclass(frozen=True, slots=True)
 class ContactChanged:
     """A contact has another state; ``None`` when there is no relation any more."""
 
@@ -258,6 +266,7 @@ Event = (
     | MessageChanged
     | MessageExpired
     | MessageStateChanged
+    | Typing
     | UploadChanged
     | ContactChanged
     | RoomChanged

@@ -165,7 +165,9 @@ class Inbox:
             self._store.put_room(replace(record, read_seq=record.cursor))
 
     def _tells(self, record: RoomRecord) -> bool:
-        return self._receipts and record.standing is Standing.JOINED and len(record.members) <= RECEIPT_MEMBERS
+        if not self._receipts or record.standing is not Standing.JOINED or len(record.members) > RECEIPT_MEMBERS:
+            return False
+        return self._store.preferences().receipts
 
     # --- one entry
 

@@ -50,6 +50,17 @@ class Identity(Struct, frozen=True):
     registered: bool = False
 
 
+class Preferences(Struct, frozen=True):
+    """What this person has chosen, on this device.
+
+    ``receipts``: senders are told what the device holds and its person has read. ``typing``: others see that the person
+    is writing, and the person sees it of them.
+    """
+
+    receipts: bool = True
+    typing: bool = True
+
+
 class Intent(Struct, frozen=True):
     """What a commit is for, so that it can be built again after another commit won.
 

@@ -30,6 +30,7 @@ from nightlight.client.events import (
     OwnDevice,
     RoomChanged,
     RoomSummary,
+    Typing,
     UploadChanged,
 )
 from nightlight.client.hub import Hub
@@ -37,7 +38,7 @@ from nightlight.client.identity import new_store, registration
 from nightlight.client.new_device import NewDevice
 from nightlight.client.outgoing_file import FileError
 from nightlight.client.people import People
-from nightlight.client.records import Evidence, Intent, RoomRecord, Standing
+from nightlight.client.records import Evidence, Intent, Preferences, RoomRecord, Standing
 from nightlight.client.recovering import Recovering
 from nightlight.client.recovery import Recovery
 from nightlight.client.store import Store, StoreError
@@ -77,6 +78,7 @@ __all__ = [
     "Notice",
     "NoticeKind",
     "OwnDevice",
+    "Preferences",
     "Reaction",
     "Recovering",
     "Role",
@@ -85,6 +87,7 @@ __all__ = [
     "RoomSummary",
     "StoreError",
     "Surroundings",
+    "Typing",
     "UploadChanged",
 ]
 
@@ -563,6 +566,31 @@ class Client:
 
     async def _hub_uri(self) -> HubUri:
         return (await self._housekeeping.franking_agent(self._connection.device)).hub
+
+    async def typing(self, room: RoomUri) -> None:
+        """The others in ``room`` see that this person is writing; to be called with each key, if need be.
+
+        Nothing happens where that is switched off, in rooms of more than 16, or without a connection.
+        """
+        self._connection.device.tell_typing(room)
+        self._connection.wake()
+
+    @property
+    def preferences(self) -> Preferences:
+        """What this person has chosen."""
+        return self._store.preferences()
+
+    async def set_receipts(self, *, wanted: bool) -> None:
+        """Whether senders are told what this device holds and its person has read, from now on."""
+        self._prefer(msgspec.structs.replace(self.preferences, receipts=wanted))
+
+    async def set_typing(self, *, wanted: bool) -> None:
+        """Whether others see that this person is writing, and this person sees it of them, from now on."""
+        self._prefer(msgspec.structs.replace(self.preferences, typing=wanted))
+
+    def _prefer(self, preferences: Preferences) -> None:
+        with self._store.transaction():
+            self._store.put_preferences(preferences)
 
     # --- what a report or a person's own look needs
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from nightlight.client.events import ConnectionState
 from nightlight.errors import LocalProtocolError, ProblemName
-from nightlight.protocol.ids import RoomUri, SubmissionId
+from nightlight.protocol.ids import RoomUri, SubmissionId, UserUri
 from nightlight.protocol.messages import (
     Accepted,
     Acknowledge,
@@ -27,6 +27,7 @@ from nightlight.protocol.messages import (
     Refused,
     Removed,
     ServerFrame,
+    Typing,
     Wake,
 )
 
@@ -168,7 +169,17 @@ class TellFault:
     check: str
 
 
-Effect = Connect | Disconnect | SendFrame | Submit | Build | Process | Fail | Refresh | TellState | TellFault
+@dataclass(frozen=True, slots=True)
+class SeeTyping:
+    """The hub says that ``user`` is writing in ``room``."""
+
+    room: RoomUri
+    user: UserUri
+
+
+Effect = (
+    Connect | Disconnect | SendFrame | Submit | Build | Process | Fail | Refresh | TellState | TellFault | SeeTyping
+)
 
 
 @dataclass(slots=True)
@@ -332,6 +343,8 @@ class Session:
                     effects.append(Refresh(what))
                 case Goodbye(reason):
                     effects.append(Disconnect(reason))
+                case Typing(room, user):
+                    effects.append(SeeTyping(RoomUri(room), UserUri(user)))
         arrived = {room: entries for room, entries in arrived.items() if entries}
         if arrived:
             effects.append(Process(arrived))

@@ -18,7 +18,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nightlight.client.acquaintances import Acquaintances
 from nightlight.client.events import FaultSeen
 from nightlight.client.notices import Notices
-from nightlight.client.records import Evidence, Identity, ItemKind, Lost, OutboxItem, RoomRecord, Standing, Upload
+from nightlight.client.records import (
+    Evidence,
+    Identity,
+    ItemKind,
+    Lost,
+    OutboxItem,
+    Preferences,
+    RoomRecord,
+    Standing,
+    Upload,
+)
 from nightlight.client.schema import MIGRATIONS
 from nightlight.client.timeline import Row, Timeline
 from nightlight.errors import NightlightError
@@ -196,6 +206,15 @@ class Store:
         if value is None:
             raise StoreError("this store has no device in it")
         return msgspec.msgpack.decode(value, type=Identity)
+
+    def put_preferences(self, preferences: Preferences) -> None:
+        """This is what the person has chosen."""
+        self.put("preferences", msgspec.msgpack.encode(preferences))
+
+    def preferences(self) -> Preferences:
+        """What the person has chosen."""
+        value = self.get("preferences")
+        return Preferences() if value is None else msgspec.msgpack.decode(value, type=Preferences)
 
     # --- MLS
 

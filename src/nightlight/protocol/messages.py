@@ -75,7 +75,13 @@ class Acknowledge(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     seq: U64
 
 
-ClientFrame = Hello | SubmitMessage | SubmitCommit | Acknowledge
+class TellTyping(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="typing"):
+    """This device's person is writing in ``room``: for whoever is connected now, and never answered."""
+
+    room: Uri
+
+
+ClientFrame = Hello | SubmitMessage | SubmitCommit | Acknowledge | TellTyping
 
 
 # --- server to client -------------------------------------------------------------------------------------
@@ -145,7 +151,14 @@ class Goodbye(Struct, frozen=True, array_like=True, tag="goodbye"):
     reason: str
 
 
-ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye
+class Typing(Struct, frozen=True, array_like=True, tag="typing"):
+    """``user`` is writing in ``room``, as their device said just now."""
+
+    room: Uri
+    user: Uri
+
+
+ServerFrame = Ready | Accepted | Refused | Delivery | Removed | Wake | Goodbye | Typing
 
 _client_frames: msgspec.msgpack.Decoder[ClientFrame] = msgspec.msgpack.Decoder(ClientFrame)
 _server_frames: msgspec.msgpack.Decoder[ServerFrame] = msgspec.msgpack.Decoder(ServerFrame)

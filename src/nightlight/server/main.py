@@ -40,7 +40,7 @@ from nightlight.server.http.interface import interface
 from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import render
 from nightlight.server.http.public_api import public_api
-from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, refuse
+from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, StreamServices, refuse
 from nightlight.server.http.unparsed import HttpProtocol
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
@@ -57,6 +57,7 @@ from nightlight.server.services.handshakes import HandshakeService
 from nightlight.server.services.log import LogService
 from nightlight.server.services.retention import RetentionService
 from nightlight.server.services.rooms import RoomService
+from nightlight.server.services.typing import TypingService
 from nightlight.server.settings import DEMO, Settings, SettingsError, load_settings
 from nightlight.server.worker import every
 
@@ -187,7 +188,8 @@ def compose(
         chunk_bytes=min(CHUNK_BYTES, settings.body_bytes_max),
     )
     retention = RetentionService(store, clock)
-    stream = Stream(authentication, delivery, log, connections, _stream_limits(settings))
+    services = StreamServices(authentication, delivery, log, TypingService(store, connections, rooms))
+    stream = Stream(services, connections, _stream_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

@@ -153,6 +153,7 @@ export class Messenger {
         break;
       case 'fault_seen':
       case 'notice':
+      case 'typing':
       case 'upload_changed':
       case 'download_changed':
     }

@@ -43,6 +43,8 @@ export interface Me {
   readonly device: DeviceUri;
   /** Whether senders are told what this device holds and its person has read. */
   readonly receipts: boolean;
+  /** Whether others see that this person is writing, and this person sees it of them. */
+  readonly typing: boolean;
 }
 
 /** One line in a list of this person's devices. `maySign`: it may take others in and remove them. */
@@ -78,6 +80,7 @@ export interface Api {
    */
   register(user: UserUri): Promise<Me>;
   setReceipts(wanted: boolean): Promise<void>;
+  setTyping(wanted: boolean): Promise<void>;
 
   /** This person's devices, as last heard. */
   devices(): Promise<OwnDevice[]>;
@@ -238,6 +241,12 @@ export interface Api {
   waitSent(messageId: MessageKey): Promise<void>;
   /** The newest `limit` messages (before one, if given), oldest first; own queued ones last. */
   messages(room: RoomUri, limit: number, before?: MessageKey | null): Promise<Message[]>;
+  /**
+   * The others in `room` see that this person is writing; to be called with each key, if need be.
+   *
+   * Nothing happens where that is switched off, in rooms of more than 16, or without a connection.
+   */
+  typing(room: RoomUri): Promise<void>;
   /** The message as it is shown now, if it is: what a reply answers, for example. */
   message(messageId: MessageKey): Promise<Message | null>;
   /** The message and its edits, in order: each has its `evidence`, whatever is shown now. */

@@ -101,7 +101,7 @@ export class Client implements Omit<Api, 'startAnew'> {
   }
 
   #describe({ user, device }: Identity): Me {
-    return { user, device, receipts: this.#store.settings.get('receipts') ?? true };
+    return { user, device, receipts: this.#wants('receipts'), typing: this.#wants('typing') };
   }
 
   register(user: UserUri): Promise<Me> {
@@ -241,10 +241,22 @@ export class Client implements Omit<Api, 'startAnew'> {
     return (await this.#keys()).roomsOf(device);
   }
 
-  async setReceipts(wanted: boolean): Promise<void> {
+  #wants(name: 'receipts' | 'typing'): boolean {
+    return this.#store.settings.get(name) ?? true;
+  }
+
+  setReceipts(wanted: boolean): Promise<void> {
+    return this.#prefer('receipts', wanted);
+  }
+
+  setTyping(wanted: boolean): Promise<void> {
+    return this.#prefer('typing', wanted);
+  }
+
+  async #prefer(name: 'receipts' | 'typing', wanted: boolean): Promise<void> {
     await this.#open.device.alone(() =>
       this.#store.transaction(() => {
-        this.#store.settings.put('receipts', wanted);
+        this.#store.settings.put(name, wanted);
       }),
     );
   }
@@ -470,6 +482,13 @@ export class Client implements Omit<Api, 'startAnew'> {
       device.say(async (author) => [await make(author)].filter((message) => message !== null)),
     );
     return messageId ?? null;
+  }
+
+  typing(room: RoomUri): Promise<void> {
+    return this.#do((device) => {
+      device.tellTyping(room);
+      return Promise.resolve();
+    });
   }
 
   setLifetime(room: RoomUri, seconds: number | null): Promise<void> {

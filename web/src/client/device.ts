@@ -17,7 +17,7 @@ import { MlsError } from '../mls/errors.ts';
 import { Author, checkLifetime } from './author.ts';
 import type { Event, FaultSeen, MessageKey } from './events.ts';
 import { Groups } from './groups.ts';
-import { HUB, Inbox, type Outcome } from './inbox.ts';
+import { HUB, Inbox, type Outcome, RECEIPT_MEMBERS } from './inbox.ts';
 import { Lock } from './lock.ts';
 import { Outbox } from './outbox.ts';
 import {
@@ -32,8 +32,11 @@ import {
 } from './records.ts';
 import { type Effect, type Entries, Session, type SubmissionKey } from './session.ts';
 import type { Store } from './store.ts';
-import { now } from './surroundings.ts';
+import { monotonicMs, now } from './surroundings.ts';
 import { type Asked, LookUp, NOTHING_ASKED, Trust } from './trust.ts';
+
+/** How often the others are told of somebody who goes on writing. */
+const TYPING_EVERY_MS = 3000;
 
 /** Ask the server what `lookup` names, and `resume` with these entries. `asked`: before, for their sake. */
 export interface Ask {
@@ -72,6 +75,7 @@ export class Device {
   finished: Finished[] = [];
   #identity: Identity;
   readonly #author: Author;
+  readonly #typingAgainMs = new Map<RoomUri, number>();
   readonly #inbox: Inbox;
   readonly outbox: Outbox;
   readonly #lock = new Lock();
@@ -172,6 +176,9 @@ export class Device {
         return [];
       case 'tell_state':
         this.events.push({ kind: 'connection_changed', state: effect.state, reason: effect.reason });
+        return [];
+      case 'see_typing':
+        this.#seeTyping(effect.room, effect.user);
         return [];
       case 'tell_fault':
         await this.#recordFault(effect.room, effect.check, HUB);
@@ -362,6 +369,24 @@ export class Device {
       if (!(await this.#inbox.markRead(record))) return;
       this.events.push({ kind: 'room_changed', room, members, joined: standing === 'joined' });
     });
+  }
+
+  /** The others in `room` see that this person is writing, if that may be told and was not just now. */
+  tellTyping(room: RoomUri): void {
+    const record = this.store.rooms.get(room);
+    if (record?.standing !== 'joined' || record.members.length > RECEIPT_MEMBERS) return;
+    if (this.session.state !== 'online' || this.store.settings.get('typing') === false) return;
+    const nowMs = monotonicMs();
+    if (nowMs < (this.#typingAgainMs.get(room) ?? nowMs)) return;
+    this.#typingAgainMs.set(room, nowMs + TYPING_EVERY_MS);
+    this.errands.push({ effect: 'send', frame: { frame: 'typing', room } });
+  }
+
+  /** Only of somebody in the room; the hub alone says so, and nothing but a line on the screen follows. */
+  #seeTyping(room: RoomUri, user: UserUri): void {
+    const record = this.store.rooms.get(room);
+    if (record?.standing !== 'joined' || !record.members.includes(user) || user === this.identity.user) return;
+    if (this.store.settings.get('typing') !== false) this.events.push({ kind: 'typing', room, user });
   }
 
   /** Whether senders wait to be told something. */

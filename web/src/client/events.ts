@@ -144,6 +144,13 @@ export interface DownloadChanged {
   readonly size: number;
 }
 
+/** `user` is writing; that holds for some seconds, or until a message of theirs is shown. */
+export interface Typing {
+  readonly kind: 'typing';
+  readonly room: RoomUri;
+  readonly user: UserUri;
+}
+
 /** A contact has another state; null when there is no relation any more. */
 export interface ContactChanged {
   readonly kind: 'contact_changed';
@@ -230,6 +237,7 @@ export type Event =
   | MessageStateChanged
   | UploadChanged
   | DownloadChanged
+  | Typing
   | ContactChanged
   | RoomChanged
   | FaultSeen

@@ -36,7 +36,7 @@ import { type Asked, LookUp, NOTHING_ASKED, type Trust } from './trust.ts';
 
 export const HUB = 'hub';
 /** In larger rooms nobody tells who holds and who has read what: everyone would be told by everyone. */
-const RECEIPT_MEMBERS = 16;
+export const RECEIPT_MEMBERS = 16;
 
 /** Checks that only the hub can break; the others are the sender's. */
 const HUBS_FAULT: ReadonlySet<string> = new Set([

@@ -10,7 +10,7 @@
 import { LocalProtocolError, type ProblemName } from '../errors.ts';
 import type { Accepted, Acknowledge, Delivery, Ready, Refused, Removed, ServerFrame } from '../frames.ts';
 import { toHex } from '../hex.ts';
-import type { RoomUri, Seq } from '../ids.ts';
+import type { RoomUri, Seq, UserUri } from '../ids.ts';
 import type { ConnectionState } from './events.ts';
 
 /** A place in a room's log, as this device sees it. */
@@ -78,6 +78,8 @@ export type Effect =
   | { readonly effect: 'refresh'; readonly what: string }
   /** The application hears of the connection's new state. */
   | { readonly effect: 'tell_state'; readonly state: ConnectionState; readonly reason: string | null }
+  /** The hub says that `user` is writing in `room`. */
+  | { readonly effect: 'see_typing'; readonly room: RoomUri; readonly user: UserUri }
   /** The hub broke a rule; record it. */
   | { readonly effect: 'tell_fault'; readonly room: RoomUri | null; readonly check: string };
 
@@ -293,6 +295,9 @@ export class Session {
           break;
         case 'goodbye':
           effects.push(disconnect(frame.reason));
+          break;
+        case 'typing':
+          effects.push({ effect: 'see_typing', room: frame.room as RoomUri, user: frame.user as UserUri });
       }
     }
     if (arrived.size > 0) effects.push({ effect: 'process', entries: arrived });

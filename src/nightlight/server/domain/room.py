@@ -10,6 +10,9 @@ from nightlight.protocol.codec import PrivateMessageHeader
 from nightlight.protocol.ids import DeviceUri, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.roles import Capability, Role, Roles, Step, follow, leavers, may, owed
 
+TYPING_USERS = 16
+"""In larger rooms nobody tells that they are writing, as nobody tells what they have read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -89,6 +92,17 @@ def check_may_write(state: RoomState | None, device: DeviceUri) -> RoomState:
     """The room, in whose log ``device`` may put something. Raises as ``check_is_in`` and ``check_open``."""
     state = check_is_in(state, device)
     check_open(state)
+    return state
+
+
+def check_may_tell_typing(state: RoomState | None, device: DeviceUri) -> RoomState:
+    """The room, whose members may hear that the person at ``device`` is writing.
+
+    Raises ``RefusedError``: ``not_found`` as ``check_may_write``; ``not_allowed`` NL-415 (more than 16 users).
+    """
+    state = check_may_write(state, device)
+    if len({member.user for member in state.members.values()}) > TYPING_USERS:
+        raise RefusedError(ProblemName.NOT_ALLOWED)  # NL-415
     return state
 
 

@@ -7,10 +7,10 @@ whose outbox is full, is *behind* in that room, and continues from the log as fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from nightlight.protocol.ids import DeviceUri, RoomUri, UserUri
-from nightlight.protocol.messages import Accepted, Goodbye, Refused, ServerFrame, Wake, encode_frame
+from nightlight.protocol.messages import Accepted, Goodbye, Refused, ServerFrame, Typing, Wake, encode_frame
 from nightlight.server.ports.delivery import Caller, Published
 from nightlight.server.services.log import LogFrame
 
@@ -96,6 +96,11 @@ class Connection:
         """The device is told that ``what`` has changed; once, however often it did."""
         self._wakes.add(what)
         self._wake_writer()
+
+    def mention(self, data: bytes) -> None:
+        """The device is told now, or not at all if anything else waits to be read."""
+        if not self._outbox and not self._behind:
+            self._put(data)
 
     def end(self, reason: str) -> None:
         """The device is told goodbye, and nothing after it."""
@@ -208,6 +213,14 @@ class Connections:
                 connection.offer(room, seq, data)
         for device in entry.changed & self._by_device.keys():
             self._by_device[device].behind(room, seq)
+
+    def typing(self, room: RoomUri, user: UserUri, devices: Iterable[DeviceUri]) -> None:
+        """As the port says."""
+        data = encode_frame(Typing(room, user))
+        for device in devices:
+            connection = self._by_device.get(device)
+            if connection is not None:
+                connection.mention(data)
 
     def wake(self, user: UserUri, what: str) -> None:
         """As the port says."""

@@ -17,11 +17,11 @@ from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtoco
 from nightlight.protocol.ids import RoomUri
 from nightlight.protocol.messages import (
     Acknowledge,
+    ClientFrame,
     Hello,
     Ready,
     Refused,
-    SubmitCommit,
-    SubmitMessage,
+    TellTyping,
     encode_frame,
     read_client_frame,
 )
@@ -32,6 +32,7 @@ from nightlight.server.ports.delivery import Caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.delivery import DeliveryService, Submission
 from nightlight.server.services.log import LogFrame, LogService
+from nightlight.server.services.typing import TypingService
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -44,6 +45,7 @@ _CLOSE_STOPPING = 1012
 _CLOSE_TRY_AGAIN = 1013
 _PAGE_BYTES = 262_144
 _S = 1_000
+_TYPING_PER_SECOND, _TYPING_BURST = 1, 5
 
 _log = structlog.get_logger()
 
@@ -60,6 +62,16 @@ class StreamLimits:
     hello_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class StreamServices:
+    """What a connection calls."""
+
+    authentication: Authentication
+    delivery: DeliveryService
+    log: LogService
+    typing: TypingService
+
+
 class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
     """The other side is gone."""
 
@@ -67,18 +79,12 @@ class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
 class Stream:
     """The application behind ``/v1/stream``."""
 
-    def __init__(
-        self,
-        authentication: Authentication,
-        delivery: DeliveryService,
-        log: LogService,
-        connections: Connections,
-        limits: StreamLimits,
-    ) -> None:
+    def __init__(self, services: StreamServices, connections: Connections, limits: StreamLimits) -> None:
         """Everyone who connects is in ``connections`` while they are."""
-        self._authentication = authentication
-        self._delivery = delivery
-        self._log = log
+        self._authentication = services.authentication
+        self._delivery = services.delivery
+        self._log = services.log
+        self._typing = services.typing
         self._connections = connections
         self._limits = limits
         self._stopping = False
@@ -168,11 +174,14 @@ class Stream:
     async def _listen(self, connection: Connection, receive: Callable[[], Awaitable[bytes]]) -> None:
         """Takes in frames until the device is gone; a bad frame is refused and changes nothing.
 
-        An acknowledgement of what the device was not told is passed over (NL-480). One that comes too fast is not
-        refused, since it has no answer: it and what is behind it wait.
+        An acknowledgement of what the device was not told is passed over (NL-480); so is more typing than a person does
+        (NL-405). An acknowledgement that comes too fast is not refused, since it has no answer: it and what is behind
+        it wait.
         """
+        clock = asyncio.get_running_loop().time
         limits = self._limits.submissions_per_second, self._limits.submissions_burst
-        submitting, acknowledging = (Allowance(asyncio.get_running_loop().time, *limits) for _ in range(2))
+        submitting, acknowledging = (Allowance(clock, *limits) for _ in range(2))
+        typing = Allowance(clock, _TYPING_PER_SECOND, _TYPING_BURST)
         while True:
             await connection.readable(self._limits.unanswered_max)
             try:
@@ -186,6 +195,10 @@ class Stream:
                     acknowledging.take()
                 if 0 < frame.seq <= connection.told(frame.room):  # NL-480
                     self._log.acknowledge(connection.caller, RoomUri(frame.room), frame.seq)
+            elif isinstance(frame, TellTyping):
+                if not typing.take():  # NL-405
+                    with suppress(RefusedError, UnavailableError):  # it is never answered
+                        await self._typing.tell(connection.caller, RoomUri(frame.room))
             elif isinstance(frame, Hello):
                 connection.tell(Refused(None, ProblemName.MALFORMED))  # NL-402
             elif wait_ms := submitting.take():
@@ -195,7 +208,7 @@ class Stream:
                 connection.submitted()
                 self._delivery.submit(Submission(connection.caller, frame, connection.answer))
 
-    def _read(self, data: bytes) -> Hello | SubmitMessage | SubmitCommit | Acknowledge:
+    def _read(self, data: bytes) -> ClientFrame:
         """Raises ``RefusedError`` ``too_large`` NL-401; ``RemoteProtocolError``."""
         if len(data) > self._limits.frame_bytes_max:
             raise RefusedError(ProblemName.TOO_LARGE)  # NL-401

@@ -375,6 +375,9 @@ class Bus(Protocol):
     def publish(self, entry: Published) -> None:
         """Connected members have the entry in their outbox, or know that the log is ahead of them."""
 
+    def typing(self, room: RoomUri, user: UserUri, devices: Iterable[DeviceUri]) -> None:
+        """Those of ``devices`` that are connected and have nothing else to read hear that ``user`` is writing."""
+
     def wake(self, user: UserUri, what: str) -> None:
         """The user's connected devices ask again for ``contacts``, ``devices``, ``key_packages`` or ``rooms``."""
 
