@@ -110,10 +110,10 @@ async def recover(client: Client, folder: Path, url: str) -> None:
 
 async def share(client: Client, room: RoomUri, folder: Path) -> None:
     """Mira's file is on its way, or there."""
-    if not client.uploads(room) and not any(message.attachments for message in conversation(client, room)):
+    if not client.files.waiting(room) and not any(message.attachments for message in conversation(client, room)):
         path = folder / "song.txt"
         path.write_bytes(SONG)
-        await client.send_file(room, path, caption="a song")
+        await client.files.send(room, path, caption="a song")
 
 
 async def leave_rooms_of_her_own(client: Client) -> None:
@@ -145,7 +145,7 @@ async def live(folder: Path, url: str) -> None:
     await talk(client, room, up_to=MESSAGES)
     await client.connect()
     await until(lambda: sum(not message.own for message in conversation(client, room)) > 0, "Mira hears Tomas")
-    await until(lambda: not client.uploads(room), "the file is a message")
+    await until(lambda: not client.files.waiting(room), "the file is a message")
     await until(lambda: not any(message.state in UNSENT for message in conversation(client, room)), "all is sent")
     await insist(lambda: client.create_room([]))
     await leave_rooms_of_her_own(client)

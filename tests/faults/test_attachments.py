@@ -62,13 +62,13 @@ async def newest(client: Client, room: RoomUri, message_id: MessageId) -> Messag
 async def received(client: Client, message_id: MessageId, number: int = 0) -> bytes:
     """The message's attachment."""
     await until(lambda: client.message(message_id) is not None, "the message is shown")
-    return b"".join(await client.open_file(message_id, number))
+    return b"".join(await client.files.open(message_id, number))
 
 
 async def sent(friends: Friends, path: Path, caption: str = "") -> MessageId:
     """Mira has sent the file."""
-    upload = await friends.mira.send_file(friends.room, path, caption=caption)
-    message_id = await friends.mira.wait_uploaded(upload)
+    upload = await friends.mira.files.send(friends.room, path, caption=caption)
+    message_id = await friends.mira.files.outcome(upload)
     await friends.mira.wait_sent(message_id)
     return message_id
 
@@ -99,7 +99,7 @@ async def test_a_picture_is_saved_by_the_other_as_it_was_made_and_the_server_has
     assert file.preview is not None
     downloads = friends.folder / "downloads"
     downloads.mkdir()
-    target = await friends.tomas.save_file(message_id, downloads)
+    target = await friends.tomas.files.save(message_id, downloads)
     picture = target.read_bytes()
     assert target == downloads / "lake.jpg"
     assert picture == await received(friends.mira, message_id)
@@ -172,7 +172,7 @@ async def test_a_download_that_is_cut_goes_on_where_it_was(friends: Friends) -> 
         await received(friends.mira, message_id)
     friends.relay.reset()
     heard: list[int] = []
-    pieces = await friends.mira.open_file(message_id, progress=lambda here, _size: heard.append(here))
+    pieces = await friends.mira.files.open(message_id, progress=lambda here, _size: heard.append(here))
     assert b"".join(pieces) == path.read_bytes()
     assert heard[0] == len(asked[0]) > 0
 
@@ -192,14 +192,14 @@ async def test_a_server_that_dies_in_an_upload_loses_nothing_that_it_had(friends
         return [body] if seen <= CHUNKS_FIRST else deed(body)
 
     friends.relay.requests = befalling_chunks(befall)
-    upload = await friends.mira.send_file(friends.room, path)
+    upload = await friends.mira.files.send(friends.room, path)
     await cut.wait()
     await friends.server.kill()
     kept = {chunk: chunk.read_bytes() for chunk in chunks(friends)}
     assert len(kept) >= CHUNKS_FIRST
     friends.relay.reset()
     await friends.server.start()
-    message_id = await friends.mira.wait_uploaded(upload)
+    message_id = await friends.mira.files.outcome(upload)
     assert {chunk: chunk.read_bytes() for chunk in kept} == kept
     assert await received(friends.tomas, message_id) == path.read_bytes()
 
@@ -207,26 +207,26 @@ async def test_a_server_that_dies_in_an_upload_loses_nothing_that_it_had(friends
 async def test_an_upload_waits_for_its_person_to_come_back(friends: Friends) -> None:
     path = written(friends.folder, 3 * CHUNK_BYTES)
     friends.relay.requests = befalling_chunks(cut_before)
-    upload = await friends.mira.send_file(friends.room, path, caption="later")
+    upload = await friends.mira.files.send(friends.room, path, caption="later")
     path.unlink()
     await friends.mira.close()
     friends.relay.reset()
     friends.mira = await returning(MIRA, friends.folder, through=friends.relay.url)
-    assert [waiting.caption for waiting in friends.mira.uploads(friends.room)] == ["later"]
-    message_id = await friends.mira.wait_uploaded(upload)
+    assert [waiting.caption for waiting in friends.mira.files.waiting(friends.room)] == ["later"]
+    message_id = await friends.mira.files.outcome(upload)
     assert len(await received(friends.tomas, message_id)) == 3 * CHUNK_BYTES
     await settled(friends.room, friends.mira, friends.tomas)
-    assert friends.mira.uploads(friends.room) == []
+    assert friends.mira.files.waiting(friends.room) == []
 
 
 async def test_a_full_disk_at_the_server_delays_an_upload(friends: Friends) -> None:
     path = written(friends.folder, 2 * CHUNK_BYTES)
     with full_disk(friends.server):
-        upload = await friends.mira.send_file(friends.room, path)
+        upload = await friends.mira.files.send(friends.room, path)
         await asyncio.sleep(1)
         assert friends.server.running
-        assert [waiting.problem for waiting in friends.mira.uploads(friends.room)] == [None]
-    message_id = await friends.mira.wait_uploaded(upload)
+        assert [waiting.problem for waiting in friends.mira.files.waiting(friends.room)] == [None]
+    message_id = await friends.mira.files.outcome(upload)
     assert await received(friends.tomas, message_id) == path.read_bytes()
 
 
@@ -241,18 +241,18 @@ async def test_who_is_removed_during_an_upload_sends_nothing(friends: Friends) -
         return [body] if go_on.is_set() else [CUT]
 
     friends.relay.requests = befalling_chunks(hold)
-    upload = await juno.send_file(room, written(friends.folder, 3 * CHUNK_BYTES))
+    upload = await juno.files.send(room, written(friends.folder, 3 * CHUNK_BYTES))
     await begun.wait()
     await friends.tomas.remove(room, [JUNO])
     await until(lambda: juno.rooms() == [], "Juno is out")
     go_on.set()
     with pytest.raises(RefusedError) as refused:
-        await juno.wait_uploaded(upload)
+        await juno.files.outcome(upload)
     assert refused.value.problem is ProblemName.NOT_FOUND
-    assert [waiting.problem for waiting in juno.uploads(room)] == [ProblemName.NOT_FOUND]
+    assert [waiting.problem for waiting in juno.files.waiting(room)] == [ProblemName.NOT_FOUND]
     assert conversation(friends.tomas, room) == []
-    await juno.cancel_upload(upload)
-    assert juno.uploads(room) == []
+    await juno.files.cancel(upload)
+    assert juno.files.waiting(room) == []
     with closing(sqlite3.connect(friends.server.data / DATABASE)) as database:
         assert database.execute("SELECT count(*) FROM blobs").fetchone() == (0,)
     await juno.close()
@@ -266,11 +266,11 @@ async def test_a_cancelled_upload_is_gone(friends: Friends) -> None:
         return cut_before(body)
 
     friends.relay.requests = befalling_chunks(hold)
-    upload = await friends.mira.send_file(friends.room, written(friends.folder, 3 * CHUNK_BYTES))
+    upload = await friends.mira.files.send(friends.room, written(friends.folder, 3 * CHUNK_BYTES))
     await begun.wait()
-    await friends.mira.cancel_upload(upload)
+    await friends.mira.files.cancel(upload)
     with pytest.raises(RefusedError):
-        await friends.mira.wait_uploaded(upload)
+        await friends.mira.files.outcome(upload)
     friends.relay.reset()
     await sent(friends, written(friends.folder, 100))
     assert len(conversation(friends.mira, friends.room)) == 1
@@ -299,7 +299,7 @@ async def refused_to_save(friends: Friends, message_id: MessageId, target: Path)
     checks = set()
     for _ in range(2):
         with pytest.raises(VerificationError) as refused:
-            await friends.tomas.save_file(message_id, target)
+            await friends.tomas.files.save(message_id, target)
         checks.add(refused.value.check)
     assert holds(target.parent, LINE) == [str(target.with_name("song.txt"))]
     (check,) = checks
@@ -317,7 +317,7 @@ async def test_a_blob_that_was_swapped_is_not_opened(friends: Friends, spoil: Ca
     assert await refused_to_save(friends, message_id, target) == "NL-155"
     for chunk, data in good.items():
         chunk.write_bytes(data)
-    await friends.tomas.save_file(message_id, target)
+    await friends.tomas.files.save(message_id, target)
     assert target.read_bytes() == path.read_bytes()
 
 
@@ -328,7 +328,7 @@ async def test_a_blob_that_was_truncated_is_not_opened(friends: Friends) -> None
     target = friends.folder / "saved.txt"
     assert await refused_to_save(friends, message_id, target) == "NL-154"
     rewritten(friends, "UPDATE blobs SET size = size + 20")
-    await friends.tomas.save_file(message_id, target)
+    await friends.tomas.files.save(message_id, target)
     assert target.read_bytes() == path.read_bytes()
 
 
@@ -337,7 +337,7 @@ async def test_a_blob_that_is_missing_is_said_to_be(friends: Friends) -> None:
     rewritten(friends, "DELETE FROM blobs")
     await newest(friends.tomas, friends.room, message_id)
     with pytest.raises(RefusedError) as refused:
-        await friends.tomas.open_file(message_id)
+        await friends.tomas.files.open(message_id)
     assert refused.value.problem is ProblemName.NOT_FOUND
 
 
@@ -371,7 +371,7 @@ async def test_a_salamander_shows_each_message_s_own_picture(friends: Friends) -
     vector = {name: bytes.fromhex(value) for name, value in read("salamander").items() if name != "source"}
     ciphertext = vector["ciphertext_and_tag"]
     blob = await uploaded(friends.mira, ciphertext, vector["sha256"])
-    hub = await friends.mira._hub_uri()
+    hub = await friends.mira.files._hub_uri()
     said = []
     for key in ("k1", "k2"):
         seal = Seal(vector[key], vector["nonce"], vector["sha256"], len(ciphertext), vector["aad"])
@@ -401,7 +401,7 @@ async def test_a_hostile_name_stays_in_the_folder(friends: Friends) -> None:
         message_id = say(friends.mira, friends.room, replace(attachment, filename=name))
         message = await newest(friends.tomas, friends.room, message_id)
         assert [file.filename for file in message.attachments] == [harmless]
-        assert await friends.tomas.save_file(message_id, folder) == folder / harmless
+        assert await friends.tomas.files.save(message_id, folder) == folder / harmless
     assert sorted(file.name for file in folder.iterdir()) == ["]0;x", "evil.txt", "lakegpj.exe"]
 
 
@@ -411,7 +411,7 @@ async def test_an_attachment_at_another_hub_is_asked_of_nobody(friends: Friends)
     message_id = say(friends.mira, friends.room, other)
     await newest(friends.tomas, friends.room, message_id)
     with pytest.raises(VerificationError) as refused:
-        await friends.tomas.open_file(message_id)
+        await friends.tomas.files.open(message_id)
     assert refused.value.check == "NL-551"
 
 
@@ -457,7 +457,7 @@ async def test_a_deleted_message_has_no_file(friends: Friends) -> None:
     await until(lambda: bool((found := friends.tomas.message(message_id)) and found.deleted), "it is deleted")
     assert (await newest(friends.tomas, friends.room, message_id)).attachments == ()
     with pytest.raises(RefusedError):
-        await friends.tomas.open_file(message_id)
+        await friends.tomas.files.open(message_id)
 
 
 async def test_an_edit_changes_the_caption_and_keeps_the_file(friends: Friends) -> None:

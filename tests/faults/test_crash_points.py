@@ -58,7 +58,7 @@ async def share_and_take_back(client: Client, room: RoomUri, folder: Path, capti
     """A file is a message, and what was uploaded beside it is gone."""
     path = folder / "song.txt"
     path.write_bytes(SONG)
-    await client.wait_sent(await client.wait_uploaded(await client.send_file(room, path, caption=caption)))
+    await client.wait_sent(await client.files.outcome(await client.files.send(room, path, caption=caption)))
     blob = BlobId((await insist(lambda: client._hub.begin_upload(1))).blob)
     with suppress(RefusedError):  # it may be gone, and the answer lost
         await insist(lambda: client._hub.remove_blob(blob))
@@ -174,6 +174,6 @@ async def test_a_client_dies_at_a_step_and_goes_on_where_it_was(
     (song,) = [
         message for summary in tomas.rooms() for message in conversation(tomas, summary.room) if message.attachments
     ]
-    assert b"".join(await tomas.open_file(song.message_id)) == SONG
+    assert b"".join(await tomas.files.open(song.message_id)) == SONG
     await mira.close()
     await tomas.close()

@@ -218,12 +218,12 @@ async def test_a_picture_goes_out_and_others_are_looked_at(pair: Pair, tmp_path:
     await until(lambda: texts(pair.tomas, pair.room)[-1:] == ["From the jetty."], "Tomas has the message")
     message = conversation(pair.tomas, pair.room)[-1]
     [file] = message.attachments
-    content = b"".join(await pair.tomas.open_file(message.message_id, 0))
+    content = b"".join(await pair.tomas.files.open(message.message_id, 0))
     assert SECRET.encode() not in content
     assert of(content).size == (900, 600)
     assert file.preview is not None
 
-    await pair.tomas.send_file(pair.room, saved(tmp_path / "ice.png", "PNG", landscape(700, 500)))
+    await pair.tomas.files.send(pair.room, saved(tmp_path / "ice.png", "PNG", landscape(700, 500)))
     await page.get_by_role("button", name="Picture ice.png").click()
     shown = page.get_by_role("dialog", name="Picture ice.png").get_by_role("img")
     await expect(shown).to_be_visible()
@@ -237,7 +237,7 @@ async def test_a_file_is_saved_as_it_was_sent(pair: Pair, tmp_path: Path) -> Non
     page = pair.mira.page
     route = tmp_path / "route.gpx"
     route.write_bytes(b"hello" * 9_000)
-    await pair.tomas.send_file(pair.room, route)
+    await pair.tomas.files.send(pair.room, route)
     save = page.get_by_role("button", name="File route.gpx, 45 kB: save")
     async with page.expect_download() as download:
         await save.click()

@@ -139,7 +139,7 @@ async def opened(friends: Friends, message_id: MessageId, number: int = 0) -> di
 
 async def sent_by_mira(friends: Friends, path: Path, caption: str = "") -> MessageId:
     """Mira has sent the file."""
-    message_id = await friends.mira.wait_uploaded(await friends.mira.send_file(friends.room, path, caption=caption))
+    message_id = await friends.mira.files.outcome(await friends.mira.files.send(friends.room, path, caption=caption))
     await friends.mira.wait_sent(message_id)
     return message_id
 
@@ -151,7 +151,7 @@ async def test_a_browser_opens_what_python_sent(friends: Friends) -> None:
     assert (message["text"], file["filename"], file["contentType"]) == ("in the morning", "lake.jpg", "image/jpeg")
     assert "key" not in str(message)
     assert await friends.tomas.page.evaluate(_DRAWN, [message_id.hex(), 0]) == [320, 200]
-    content = b"".join(await friends.mira.open_file(message_id))
+    content = b"".join(await friends.mira.files.open(message_id))
     for _ in range(2):
         assert await opened(friends, message_id) == {
             "content": content,
@@ -170,7 +170,7 @@ async def test_python_opens_what_a_browser_sent(friends: Friends) -> None:
     assert [(file.filename, file.content_type, file.size) for file in message.attachments] == [
         ("song.txt", "text/plain", len(data))
     ]
-    assert b"".join(await friends.mira.open_file(message_id)) == data
+    assert b"".join(await friends.mira.files.open(message_id)) == data
     own = await opened(friends, message_id)
     assert (own["content"], own["contentType"]) == (data, "application/octet-stream")
     assert await friends.tomas.call("uploads", friends.room) == []
@@ -189,7 +189,7 @@ async def test_a_browser_s_picture_is_made_anew_with_its_pixels_alone(
     (file,) = message.attachments
     assert (file.content_type, file.preview_type) == (content_type, "image/jpeg")
     assert file.preview is not None
-    picture = b"".join(await friends.mira.open_file(message_id))
+    picture = b"".join(await friends.mira.files.open(message_id))
     for data in (picture, file.preview):
         assert not any(word in data for word in (SECRET.encode(), b"Canary", b"Exif", b"GPS", b"2026"))
         assert not of(data).getexif()
@@ -200,7 +200,7 @@ async def test_a_browser_s_picture_is_made_anew_with_its_pixels_alone(
 async def test_a_browser_s_picture_stands_upright(friends: Friends) -> None:
     path = saved(friends.folder / "lake.jpg", "JPEG", orientation=6)
     message_id = await becomes(friends, await send(friends, path.read_bytes(), "lake.jpg", "image/jpeg"))
-    assert of(b"".join(await friends.mira.open_file(message_id))).size == (400, 640)
+    assert of(b"".join(await friends.mira.files.open(message_id))).size == (400, 640)
 
 
 async def test_a_browser_refuses_pictures_that_it_cannot_make_anew(friends: Friends) -> None:
@@ -215,7 +215,7 @@ async def test_a_browser_refuses_pictures_that_it_cannot_make_anew(friends: Frie
             await send(friends, data, "lake", content_type)
         assert refused.value.reason == "malformed"
         message_id = await becomes(friends, await send(friends, data, "lake", content_type, original=True))
-        assert b"".join(await friends.mira.open_file(message_id)) == data
+        assert b"".join(await friends.mira.files.open(message_id)) == data
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ async def test_a_salamander_shows_each_message_s_own_picture(friends: Friends) -
     vector = {name: bytes.fromhex(value) for name, value in read("salamander").items() if name != "source"}
     ciphertext = vector["ciphertext_and_tag"]
     blob = await uploaded(friends, ciphertext)
-    hub = await friends.mira._hub_uri()
+    hub = await friends.mira.files._hub_uri()
     said = [
         say(friends, Attachment(hub, blob, Seal(vector[key], vector["nonce"], vector["sha256"], len(ciphertext)), ""))
         for key in ("k1", "k2")
@@ -313,7 +313,7 @@ async def test_an_upload_goes_on_in_another_tab_after_the_first_is_closed(friend
     await first.close()
     await tomas.context.unroute("**/upload?offset=*")
     message_id = await becomes(friends, upload)
-    assert b"".join(await friends.mira.open_file(message_id)) == data
+    assert b"".join(await friends.mira.files.open(message_id)) == data
     assert await tomas.call("uploads", friends.room) == []
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from nightlight.client.author import Author
-from nightlight.client.connection import UPLOADS, Connection
-from nightlight.client.downloads import Downloads, Progress, unheard
+from nightlight.client.connection import Connection
+from nightlight.client.downloads import Downloads
 from nightlight.client.events import (
     AttachedFile,
     ConnectionChanged,
@@ -33,6 +33,7 @@ from nightlight.client.events import (
     Typing,
     UploadChanged,
 )
+from nightlight.client.files import Files
 from nightlight.client.hub import Hub
 from nightlight.client.identity import new_store, registration
 from nightlight.client.new_device import NewDevice
@@ -51,7 +52,7 @@ from nightlight.protocol.content import MimiContent
 from nightlight.protocol.conversation import Reaction
 from nightlight.protocol.credential import DeviceList
 from nightlight.protocol.franking import FrankedMessage, franking_tag
-from nightlight.protocol.ids import DeviceUri, HubUri, MessageId, RoomUri, UserUri
+from nightlight.protocol.ids import DeviceUri, MessageId, RoomUri, UserUri
 from nightlight.protocol.linking import LinkCode
 from nightlight.protocol.messages import Contact, ContactAction, KeyPackageCount
 from nightlight.protocol.profile import RoomProfile, is_profile
@@ -110,7 +111,8 @@ class Client:
         self._hub = Hub(identity, transport, surroundings.clock)
         self._connection = Connection(store, self._hub, surroundings)
         self._housekeeping = self._connection.housekeeping
-        self._downloads = Downloads(store, self._hub, self._connection.files)
+        self.files = Files(self._connection, Downloads(store, self._hub, self._connection.files))
+        """What this person sends and opens."""
         links = self._housekeeping.links
         self.recovery = Recovery(lambda: self._connection.device, self._hub, links, surroundings)
         """This person's recovery key."""
@@ -510,62 +512,7 @@ class Client:
         self._connection.plan_receipts()
         self._connection.wake()
 
-    # --- files
-
-    async def send_file(
-        self,
-        room: RoomUri,
-        path: Path,
-        *,
-        caption: str = "",
-        reply_to: MessageId | None = None,
-        original: bool = False,
-    ) -> str:
-        """The file at ``path`` is sealed here, and goes out by itself; the id of its upload.
-
-        A picture is made anew without its metadata, unless ``original``. Other files go as they are. ``UploadChanged``
-        tells how far it is. Raises ``RefusedError``: ``not_found`` (not in the room), ``too_large`` (more than 100 MB);
-        ``FileError``: not a file, or a picture that cannot be made anew; ``OSError`` from reading.
-        """
-        uploads = self._connection.uploads
-        upload = await uploads.send(room, path, caption=caption, reply_to=reply_to, original=original)
-        self._connection.chore(UPLOADS)
-        self._connection.wake()
-        return upload.upload_id
-
-    async def wait_uploaded(self, upload_id: str) -> MessageId:
-        """The message that the upload becomes. Raises ``RefusedError`` when it is refused, cancelled, or not there."""
-        return await self._connection.uploads.outcome(upload_id, self.events())
-
-    def uploads(self, room: RoomUri) -> list[FileUpload]:
-        """The files on their way to ``room``, or refused, that are not messages yet; in order."""
-        return self._connection.uploads.waiting(room)
-
-    async def cancel_upload(self, upload_id: str) -> None:
-        """The upload is gone. Raises ``RefusedError`` ``not_found``: it has become a message."""
-        await self._connection.uploads.cancel(upload_id)
-
-    async def open_file(
-        self, message_id: MessageId, number: int = 0, *, progress: Progress = unheard
-    ) -> Iterator[bytes]:
-        """The message's attachment, piece by piece, fetched and checked before the first is given out.
-
-        ``progress`` hears how many bytes of how many are here. Raises ``RefusedError`` ``not_found``,
-        ``UnavailableError``; ``VerificationError``: it is not what was sent.
-        """
-        return (await self._downloads.open(message_id, number, await self._hub_uri(), progress)).open()
-
-    async def save_file(
-        self, message_id: MessageId, path: Path, number: int = 0, *, progress: Progress = unheard
-    ) -> Path:
-        """The attachment is at ``path``, or in that folder under its own name, made harmless; returns where.
-
-        Raises as ``open_file``; ``FileError`` if there is a file already; ``OSError`` from writing.
-        """
-        return await self._downloads.save(message_id, number, await self._hub_uri(), path, progress)
-
-    async def _hub_uri(self) -> HubUri:
-        return (await self._housekeeping.franking_agent(self._connection.device)).hub
+    # --- what others see of a person
 
     async def typing(self, room: RoomUri) -> None:
         """The others in ``room`` see that this person is writing; to be called with each key, if need be.
