@@ -182,7 +182,7 @@ def test_a_group_with_a_name_and_roles(alice: Terminal, bob: Terminal, register:
     assert "Hill trip" in mona.ok("rooms", "list")
     assert mona.json("rooms", "list")[0]["roles"]["mimi://ring.example/u/mona"] == "member"
     assert alice.ok("rooms", "leave", "hill") == "You have left Hill trip.\n"
-    assert alice.json("rooms", "list") == []
+    assert "Hill trip" not in [row["name"] for row in alice.json("rooms", "list")]
     assert alice.refused("rooms", "leave", "hill")
     bob.ok("send", "hill", "Alice has left")
     assert [(row["user"].rpartition("/")[2], row["role"]) for row in bob.json("rooms", "members", "hill")] == [
