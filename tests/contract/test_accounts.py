@@ -272,6 +272,15 @@ async def test_a_key_package_that_has_expired_is_not_given_out(hub: Hub, mira: L
     )
 
 
+@pytest.mark.parametrize("settings", [{"key_packages_max": 2}])
+async def test_more_key_packages_than_the_limit_are_counted_before_they_are_read(hub: Hub) -> None:  # NL-463
+    hanna = hub.line(HANNA)
+    await hanna.call("POST", "/v1/accounts", object, hanna.device.registration())
+    await hanna.sign_in()
+    response = await hanna.raw("POST", "/v1/key-packages", KeyPackageUpload([b"hello"] * 3))
+    assert (response.status_code, problem(response)) == (429, "too_many")
+
+
 async def test_only_usable_key_packages_of_this_device_are_taken(hub: Hub, mira: Line, tomas: Line) -> None:
     single, last = mira.device.key_packages(1)[0], mira.device.key_packages(1, last_resort=True)[0]
     bad = {

@@ -9,7 +9,7 @@ import pytest
 from nightlight.mls.group import Member
 from nightlight.protocol.codec import write_vector
 from nightlight.protocol.franking import FrankingAgent
-from nightlight.protocol.ids import HubUri, RoomUri
+from nightlight.protocol.ids import HubUri, RoomUri, UserUri
 from nightlight.protocol.messages import (
     Accepted,
     ContactAction,
@@ -26,6 +26,7 @@ from nightlight.protocol.messages import (
     SubmitMessage,
     Wake,
 )
+from nightlight.server.services.handshakes import HandshakeService
 from tests.contract.conftest import Hub
 from tests.contract.device import Device, Line, befriend, room_of_two, submission_id
 from tests.contract.test_accounts import problem, renewed
@@ -166,6 +167,34 @@ async def test_a_room_has_no_more_members_than_the_limit(
     room = await room_of_two(mira, tomas)
     commit = mira.device.commit(room, add=await mira.claim(juno.device.user))
     assert (await refused(mira, commit)).problem == "room_full"
+
+
+@pytest.mark.parametrize("settings", [{"room_members_max": 2}])
+async def test_how_many_are_welcomed_is_counted_before_a_commit_is_looked_at(
+    hub: Hub, mira: Line, tomas: Line, juno: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:  # NL-427
+    hanna = await hub.person(UserUri("mimi://ring.example/u/hanna"))
+    room = await mira.create("lake")
+    packages: list[bytes] = []
+    for guest in (tomas, juno, hanna):
+        await befriend(mira, guest)
+        packages += await mira.claim(guest.device.user)
+    commit = mira.device.commit(room, add=packages)
+    monkeypatch.setattr(HandshakeService, "_stage", None)
+    assert (await refused(mira, commit, 0)).problem == "room_full"
+
+
+@pytest.mark.parametrize("settings", [{"room_members_max": 2}])
+async def test_a_commit_has_a_limit_for_each_member_that_a_room_may_have(mira: Line) -> None:  # NL-562
+    room = await mira.create("lake")
+    limit = 65_536 + 2 * 2_048
+    commit = mira.device.commit(room)
+    for frame, problem_name in (
+        (msgspec.structs.replace(commit, commit=bytes(limit)), "malformed"),
+        (msgspec.structs.replace(commit, commit=bytes(limit + 1)), "too_large"),
+        (msgspec.structs.replace(commit, welcome=bytes(limit + 1)), "too_large"),
+    ):
+        assert (await refused(mira, frame, 0)).problem == problem_name
 
 
 async def test_the_creator_removes_anyone_and_others_only_themselves(mira: Line, tomas: Line, juno: Line) -> None:

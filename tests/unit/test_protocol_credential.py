@@ -136,8 +136,15 @@ def test_the_next_list_names_the_one_before() -> None:
         [PHONE, Device(PHONE.uri, TABLET.signature_key)],
         [PHONE, Device(TABLET.uri, PHONE.signature_key)],
         [Device(DeviceUri(f"mimi://courier.example/d/ada/{n:03}"), bytes([n]) * 32) for n in range(MAX_DEVICES + 1)],
+        [
+            *(
+                Device(DeviceUri(f"mimi://courier.example/d/ada/{n:03}"), bytes([n]) * 32)
+                for n in range(MAX_DEVICES + 1)
+            ),
+            Device(DeviceUri("what is beyond is not read"), b""),
+        ],
     ],
-    ids=["none", "out of order", "one twice", "one URI twice", "one key twice", "too many"],
+    ids=["none", "out of order", "one twice", "one URI twice", "one key twice", "too many", "far too many"],
 )
 def test_the_devices_of_a_list_are_in_order_and_distinct(devices: list[Device]) -> None:
     malformed("NL-302", raw_list(1, NO_PREVIOUS, devices))

@@ -1,9 +1,20 @@
 import msgspec
 import pytest
+from msgspec import Struct
 
 from nightlight.errors import RemoteProtocolError
 from nightlight.protocol import messages
-from nightlight.protocol.messages import Accepted, Acknowledge, Hello, Removed, SubmitMessage
+from nightlight.protocol.messages import (
+    Accepted,
+    AccountKeyChange,
+    Acknowledge,
+    DeviceListUpdate,
+    Hello,
+    KeyPackageUpload,
+    Removed,
+    RoomCreation,
+    SubmitMessage,
+)
 
 ROOM = "mimi://courier.example/r/harbour"
 
@@ -78,3 +89,20 @@ def test_a_field_to_come_may_hold_anything_but_a_tower() -> None:
     with pytest.raises(RemoteProtocolError) as error:
         messages.read_server_frame(tower)
     assert error.value.check == "NL-011"
+
+
+@pytest.mark.parametrize(
+    ("what", "field", "bytes_max"),
+    [
+        (DeviceListUpdate(b""), "device_list", 16_384),
+        (AccountKeyChange(b"", []), "succession", 20_480),
+        (KeyPackageUpload([], b""), "last_resort", 4_096),
+        (RoomCreation("mimi://ring.example/r/lake", b""), "group_info", 16_384),
+    ],
+)
+def test_what_a_server_has_to_check_is_bounded_before_it_is_read(what: Struct, field: str, bytes_max: int) -> None:
+    at_most = msgspec.structs.replace(what, **{field: bytes(bytes_max)})
+    assert msgspec.json.decode(msgspec.json.encode(at_most), type=type(what)) == at_most
+    too_much = msgspec.structs.replace(what, **{field: bytes(bytes_max + 1)})
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(msgspec.json.encode(too_much), type=type(what))

@@ -192,7 +192,7 @@ function readDeviceList(content: Bytes): ListContent {
     throw new RemoteProtocolError('NL-303', 'a key that is not 32 bytes');
   }
   const devices: Device[] = [];
-  while (!entries.atEnd) {
+  while (!entries.atEnd && devices.length <= MAX_DEVICES) {
     const uri = parseDeviceUri(entries.text());
     devices.push({ uri, signatureKey: readKey(entries), maySign: readFlag(entries) });
   }

@@ -169,7 +169,7 @@ def _read_device_list(content: bytes, user: UserUri, account_key: bytes) -> Devi
         raise RemoteProtocolError("NL-303", "a key that is not 32 bytes")
     devices: list[Device] = []
     reader = Reader(entries)
-    while not reader.at_end:
+    while not reader.at_end and len(devices) <= MAX_DEVICES:
         devices.append(Device(parse_device_uri(reader.text()), _read_key(reader), _read_flag(reader)))
     uris = [device.uri for device in devices]
     keys = {device.signature_key for device in devices}

@@ -26,6 +26,14 @@ U64 = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A u64 that also fits a double: JSON has no other number in a browser."""
 Key32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature64 = Annotated[bytes, Meta(min_length=64, max_length=64)]
+SignedList = Annotated[bytes, Meta(max_length=16_384)]
+"""32 devices with the longest names take 9,500 bytes."""
+SuccessionBytes = Annotated[bytes, Meta(max_length=20_480)]
+"""It has a list in it."""
+CredentialBytes = Annotated[bytes, Meta(max_length=1_024)]
+KeyPackageBytes = Annotated[bytes, Meta(max_length=4_096)]
+GroupInfoBytes = Annotated[bytes, Meta(max_length=16_384)]
+"""Of a group with one leaf."""
 MAX_CURSORS = 10_000
 
 
@@ -194,7 +202,7 @@ class Registration(Struct, frozen=True, forbid_unknown_fields=True):
     user: Uri
     device: Uri
     account_key: Key32
-    device_list: bytes
+    device_list: SignedList
     session_key: Key32
 
 
@@ -247,14 +255,14 @@ class AccountKeyChange(Struct, frozen=True, forbid_unknown_fields=True):
     ``credentials``: a leaf credential under the new key for each device on the list.
     """
 
-    succession: bytes
-    credentials: Annotated[list[bytes], Meta(max_length=MAX_DEVICES)]
+    succession: SuccessionBytes
+    credentials: Annotated[list[CredentialBytes], Meta(max_length=MAX_DEVICES)]
 
 
 class DeviceListUpdate(Struct, frozen=True, forbid_unknown_fields=True):
     """PUT /v1/device-list: the caller's next device list, and the device that it links, or its new account key."""
 
-    device_list: bytes
+    device_list: SignedList
     link: DeviceLink | None = None
     change: AccountKeyChange | None = None
 
@@ -320,15 +328,15 @@ class RecoveryEnd(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/recovery/end: the first list under the recovered account key, once the wait is over."""
 
     device: Uri
-    device_list: bytes
-    succession: bytes
+    device_list: SignedList
+    succession: SuccessionBytes
 
 
 class KeyPackageUpload(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/key-packages: MLSMessages with one KeyPackage each, for the caller's device."""
 
-    key_packages: Annotated[list[bytes], Meta(max_length=200)]
-    last_resort: bytes | None = None
+    key_packages: Annotated[list[KeyPackageBytes], Meta(max_length=200)]
+    last_resort: KeyPackageBytes | None = None
 
 
 class KeyPackageCount(Struct, frozen=True):
@@ -400,7 +408,7 @@ class RoomCreation(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     room: Uri
-    group_info: bytes
+    group_info: GroupInfoBytes
 
 
 class EntryUnusable(Struct, frozen=True, forbid_unknown_fields=True):

@@ -109,6 +109,8 @@ class DirectoryService:
         Raises ``RefusedError``: ``invalid_key_package`` NL-460 (not a key package, or no last-resort one where one is
         meant), NL-461 (not of the caller's device), NL-462 (outside its lifetime); ``too_many`` NL-463.
         """
+        if len(upload.key_packages) > self.key_packages_max:
+            raise RefusedError(ProblemName.TOO_MANY)  # NL-463
         now_ms = self.clock()
         packages = [(message, False) for message in upload.key_packages]
         if upload.last_resort is not None:

@@ -27,6 +27,9 @@ from nightlight.server.domain.room import Newcomer, RoomState, check_is_in, chec
 from nightlight.server.ports.delivery import Caller, DeliveryUnit, Entry, Published
 
 _NO_FRANK = b""
+_BYTES = 65_536
+_BYTES_A_MEMBER = 2_048
+"""A leaf with the longest name, its path and its Welcome take half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,11 @@ class HandshakeService:
     ) -> tuple[Accepted, Published]:
         """The commit is in the log, the group is in its next epoch, and the members are those that it leaves.
 
-        Raises ``RefusedError``, and then nothing is written: as ``check_is_in``, ``_stage``, ``_check``; and, unless
-        the caller leaves with it, as ``check_open``.
+        Raises ``RefusedError``, and then nothing is written: as ``check_is_in``, ``_check_sizes``, ``_stage``,
+        ``_check``; and, unless the caller leaves with it, as ``check_open``.
         """
         state = check_is_in(await self.rooms.state(unit, RoomUri(frame.room)), caller.device)
+        self._check_sizes(frame)
         group = await self.rooms.group(unit, state)
         change = self._stage(group, frame.commit, state, now_ms)
         try:
@@ -82,6 +86,18 @@ class HandshakeService:
         delivery = Delivery(state.room, seq, EntryKind.COMMIT, caller.device, at_ms, frame.commit, _NO_FRANK)
         return answer, Published(delivery, state.members.keys() - gone, gone | joined.keys())
 
+    def _check_sizes(self, frame: SubmitCommit) -> None:
+        """What costs nothing to find out, before any signature is looked at.
+
+        Raises ``RefusedError``: ``too_large`` NL-562; ``room_full`` NL-427 (a Welcome for more than a room may have);
+        ``invalid_commit`` NL-422 (a Welcome that is none).
+        """
+        bytes_max = _BYTES + _BYTES_A_MEMBER * self.room_members_max
+        if max(len(frame.commit), len(frame.welcome or b"")) > bytes_max:
+            raise RefusedError(ProblemName.TOO_LARGE)  # NL-562
+        if len(_welcomed(frame.welcome)) > self.room_members_max:
+            raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
+
     def _stage(self, group: PublicGroup, commit: bytes, state: RoomState, now_ms: TimestampMs) -> Change:
         """What the commit would do. Raises ``RefusedError`` by what the crate found (NL-420)."""
         try:
@@ -108,11 +124,14 @@ class HandshakeService:
         """The commit is the caller's to make. Returns the devices that it adds, with their ids, and everyone's role.
 
         Raises ``RefusedError`` ``invalid_commit``: NL-421 (a committer who is not the caller), NL-422 (a Welcome for
-        others than those added), NL-423 (a credential that is none, roles that are none); as ``check_membership``.
+        others than those added), NL-423 (a credential that is none, roles that are none); ``room_full`` NL-427; as
+        ``check_membership``.
         """
         lists = _DeviceLists(unit, now_ms)
         if await lists.vouch(change.committer, newest_key=False) != caller.device:
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-421
+        if change.added and len(change.members) > self.room_members_max:
+            raise RefusedError(ProblemName.ROOM_FULL)  # NL-427
         if _welcomed(frame.welcome) != sorted(change.references):
             raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-422
         joined: dict[DeviceUri, int] = {}

@@ -49,8 +49,9 @@ class RoomService:
             listed = stored_list(
                 account.device_list, account.user, account.account_key, account.listed_at_ms, account.former_keys
             )
-            leaves = [vouched_leaf(leaf.credential, leaf.signature_key, listed, now_ms) for leaf in group.members]
-            if len(leaves) != 1 or leaves[0] is None or leaves[0].device != caller.device:
+            first, *others = group.members
+            leaf = None if others else vouched_leaf(first.credential, first.signature_key, listed, now_ms)
+            if leaf is None or leaf.device != caller.device:
                 raise RefusedError(ProblemName.INVALID_COMMIT)  # NL-433
             state = [(key, value) for key, value in group.take_writes() if value is not None]
             digest = hashlib.sha256(creation.group_info).digest()
