@@ -5,12 +5,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Engine, event
 
+from nightlight.client.hub import Hub as ClientHub
+from nightlight.client.transport import NetworkTransport
 from nightlight.mls.group import Member
 from nightlight.protocol.codec import write_vector
 from nightlight.protocol.franking import FrankingAgent
 from nightlight.protocol.ids import HubUri, RoomUri, UserUri
 from nightlight.protocol.messages import (
+    MAX_ROOMS,
     Accepted,
     ContactAction,
     Delivery,
@@ -22,10 +26,12 @@ from nightlight.protocol.messages import (
     RoomCreation,
     RoomMember,
     RoomParticipant,
+    Session,
     SubmitCommit,
     SubmitMessage,
     Wake,
 )
+from nightlight.server.main import system_clock
 from nightlight.server.services.handshakes import HandshakeService
 from tests.contract.conftest import Hub
 from tests.contract.device import Device, Line, befriend, room_of_two, submission_id
@@ -195,6 +201,37 @@ async def test_a_commit_has_a_limit_for_each_member_that_a_room_may_have(mira: L
         (msgspec.structs.replace(commit, welcome=bytes(limit + 1)), "too_large"),
     ):
         assert (await refused(mira, frame, 0)).problem == problem_name
+
+
+async def test_rooms_are_told_a_hundred_at_a_time_and_one_is_read_alone(mira: Line, tomas: Line) -> None:
+    begun = [await mira.create(f"lake{number}") for number in range(MAX_ROOMS + 2)]
+    first = await mira.call("GET", "/v1/rooms", list[Room])
+    assert [room.room for room in first] == begun[:MAX_ROOMS]
+    rest = await mira.call("GET", "/v1/rooms", list[Room], after=begun[MAX_ROOMS - 1])
+    assert [room.room for room in rest] == begun[MAX_ROOMS:]
+    assert await mira.call("GET", "/v1/rooms", list[Room], after="mimi://ring.example/r/nowhere") == []
+    assert await tomas.call("GET", "/v1/rooms", list[Room], after=begun[0]) == []
+    assert problem(await mira.raw("GET", "/v1/rooms", after="nowhere")) == "malformed"
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        one = await mira.call("GET", "/v1/room", Room, room=begun[-1])
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert (one, one.room) == (rest[-1], begun[-1])
+    assert any("rooms.room = " in statement for statement in statements)
+
+
+async def test_a_client_asks_on_until_it_has_all_rooms(mira: Line) -> None:
+    begun = [await mira.create(f"lake{number}") for number in range(MAX_ROOMS + 1)]
+    client = ClientHub(None, NetworkTransport(mira.url), system_clock)  # type: ignore[arg-type]  # it is signed in
+    client._session = Session(mira.token, system_clock() + 3_600_000)
+    assert [room.room for room in await client.rooms()] == begun
+    await client.close()
 
 
 async def test_the_creator_removes_anyone_and_others_only_themselves(mira: Line, tomas: Line, juno: Line) -> None:

@@ -14,6 +14,7 @@ from nightlight.mls.signing import SigningKey
 from nightlight.protocol.credential import SESSION_LABEL, session_content
 from nightlight.protocol.ids import BlobId, RoomUri, TimestampMs, UserUri
 from nightlight.protocol.messages import (
+    MAX_ROOMS,
     AccountKeyChange,
     BlobCreation,
     BlobHash,
@@ -125,7 +126,13 @@ class Hub:
 
     async def rooms(self) -> list[Room]:
         """What the hub knows of the rooms that this device is in."""
-        return await self._call("GET", "/v1/rooms", list[Room])
+        rooms: list[Room] = []
+        while True:
+            after = f"?after={quote(rooms[-1].room, safe='')}" if rooms else ""
+            page = await self._call("GET", f"/v1/rooms{after}", list[Room])
+            rooms += page
+            if len(page) < MAX_ROOMS:
+                return rooms
 
     async def room(self, room: RoomUri) -> Room:
         """What the hub knows of a room that this device is in."""

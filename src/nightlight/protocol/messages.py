@@ -35,6 +35,8 @@ KeyPackageBytes = Annotated[bytes, Meta(max_length=4_096)]
 GroupInfoBytes = Annotated[bytes, Meta(max_length=16_384)]
 """Of a group with one leaf."""
 MAX_CURSORS = 10_000
+MAX_ROOMS = 100
+"""In one answer to GET /v1/rooms."""
 
 
 class EntryKind(StrEnum):
@@ -449,7 +451,10 @@ class RoomParticipant(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
-    """GET /v1/rooms and GET /v1/room?room=…: what the hub knows. ``participants`` in the order in which they came."""
+    """GET /v1/rooms?after=… and GET /v1/room?room=…: what the hub knows.
+
+    ``participants`` in the order in which they came.
+    """
 
     room: Uri
     epoch: U64

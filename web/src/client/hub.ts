@@ -38,6 +38,9 @@ import { openStream, type Stream } from './stream.ts';
 /** A token that ends sooner than this is replaced first. */
 const TOKEN_MARGIN_MS = 60_000;
 
+/** In one answer to GET /v1/rooms. */
+const MAX_ROOMS = 100;
+
 /** What a person does about another. */
 export type ContactAction = 'request' | 'accept' | 'decline' | 'cancel' | 'block' | 'unblock';
 
@@ -171,8 +174,17 @@ export class Hub {
   }
 
   /** What the hub knows of the rooms that this device is in. */
-  rooms(): Promise<Room[]> {
-    return this.#call('/v1/rooms', { read: readRooms });
+  async rooms(): Promise<Room[]> {
+    const rooms: Room[] = [];
+    for (;;) {
+      const last = rooms.at(-1);
+      const after = last === undefined ? '' : `?after=${encodeURIComponent(last.room)}`;
+      const page = await this.#call(`/v1/rooms${after}`, { read: readRooms });
+      rooms.push(...page);
+      if (page.length < MAX_ROOMS) {
+        return rooms;
+      }
+    }
   }
 
   /** What the hub knows of a room that this device is in. */

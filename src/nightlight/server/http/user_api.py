@@ -53,6 +53,7 @@ Allowing = NamedDependency[SkipValidation[Allowances[int]]]
 Signed = NamedDependency[SkipValidation[Caller]]
 Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
+OptionalQuery = Annotated[str | None, QueryParameter(max_length=255)]
 Action = FromPath[ContactAction]
 
 
@@ -180,10 +181,10 @@ async def unusable(caller: Signed, data: JSONBody[EntryUnusable], rooms: Rooming
     await rooms.unusable(caller, data)
 
 
-@get("/rooms", summary="The rooms this device is in")
-async def list_rooms(caller: Signed, rooms: Rooming) -> list[Room]:
+@get("/rooms", summary="The rooms this device is in, 100 at a time")
+async def list_rooms(caller: Signed, rooms: Rooming, after: OptionalQuery = None) -> list[Room]:
     """As ``RoomService.of``."""
-    return await rooms.of(caller)
+    return await rooms.of(caller, after)
 
 
 @get("/room", summary="One room this device is in")

@@ -269,8 +269,11 @@ class Rooms(Protocol):
     async def count(self, device_id: int) -> int:
         """How many rooms the device is in."""
 
-    async def of_device(self, device_id: int) -> list[RoomFacts]:
-        """The rooms that the device is in."""
+    async def of_device(self, device_id: int, after: RoomUri | None, limit: int) -> list[RoomFacts]:
+        """The rooms that the device is in, in the order in which they began; at most so many after ``after``."""
+
+    async def facts(self, device_id: int, room: RoomUri) -> RoomFacts | None:
+        """The room, if the device is in it."""
 
     async def revoked(self, device_ids: Sequence[int]) -> tuple[list[RoomUri], list[UserUri]]:
         """The rooms that these devices are in, and the users who are in one of them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.mls.public_group import MlsError, PublicGroup
 from nightlight.protocol.ids import parse_room_uri, provider_of
-from nightlight.protocol.messages import EntryUnusable, Room, RoomCreation, RoomMember, RoomParticipant
+from nightlight.protocol.messages import MAX_ROOMS, EntryUnusable, Room, RoomCreation, RoomMember, RoomParticipant
 from nightlight.protocol.roles import Role, Roles
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.identity import stored_list, vouched_leaf
@@ -87,18 +87,19 @@ class RoomService:
         for user in {member.user for member in state.members.values()}:
             self.bus.wake(user, "rooms")
 
-    async def of(self, caller: Caller) -> list[Room]:
-        """The rooms that the caller's device is in."""
+    async def of(self, caller: Caller, after: str | None) -> list[Room]:
+        """The rooms that the caller's device is in, in the order in which they began: the next 100 after ``after``."""
+        begun = None if after is None else parse_room_uri(after)
         async with self.store.read() as unit:
-            return [_room(facts) for facts in await unit.rooms.of_device(caller.device_id)]
+            return [_room(facts) for facts in await unit.rooms.of_device(caller.device_id, begun, MAX_ROOMS)]
 
     async def one(self, caller: Caller, room: str) -> Room:
         """A room that the caller's device is in. Raises ``RefusedError`` ``not_found`` NL-435."""
-        wanted = parse_room_uri(room)
-        for found in await self.of(caller):
-            if found.room == wanted:
-                return found
-        raise RefusedError(ProblemName.NOT_FOUND)  # NL-435
+        async with self.store.read() as unit:
+            facts = await unit.rooms.facts(caller.device_id, parse_room_uri(room))
+        if facts is None:
+            raise RefusedError(ProblemName.NOT_FOUND)  # NL-435
+        return _room(facts)
 
 
 def _is_of(claim: EntryUnusable, entry: Entry) -> bool:

@@ -192,9 +192,20 @@ class SqlRooms:
         present = select(func.count()).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
         return self._connection.execute(present).scalar_one()
 
-    async def of_device(self, device_id: int) -> list[RoomFacts]:
+    async def of_device(self, device_id: int, after: RoomUri | None, limit: int) -> list[RoomFacts]:
         """As the port says."""
-        mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
+        mine = _in(device_id).order_by(members.c.room_id).limit(limit)
+        if after is not None:
+            begun = select(rooms.c.room_id).where(rooms.c.room == after).scalar_subquery()
+            mine = mine.where(members.c.room_id > begun)
+        return self._facts(self._connection.execute(mine).scalars().all())
+
+    async def facts(self, device_id: int, room: RoomUri) -> RoomFacts | None:
+        """As the port says."""
+        one = _in(device_id).join(rooms, members.c.room_id == rooms.c.room_id).where(rooms.c.room == room)
+        return next(iter(self._facts(self._connection.execute(one).scalars().all())), None)
+
+    def _facts(self, room_ids: Sequence[int]) -> list[RoomFacts]:
         present: defaultdict[int, list[tuple[DeviceUri, int, bool, bool]]] = defaultdict(list)
         for room_id, device, joined_seq, revoked, lost in self._connection.execute(
             select(
@@ -205,12 +216,12 @@ class SqlRooms:
                 members.c.lost_seq.is_not(None),
             )
             .select_from(members.join(devices, members.c.device_id == devices.c.device_id))
-            .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None))
+            .where(members.c.room_id.in_(room_ids), members.c.left_seq.is_(None))
             .order_by(members.c.joined_seq, devices.c.device_id)
         ):
             present[room_id].append((DeviceUri(device), joined_seq, revoked, lost))
         found = select(rooms.c.room_id, rooms.c.room, rooms.c.epoch, _head, rooms.c.roles).where(
-            rooms.c.room_id.in_(mine)
+            rooms.c.room_id.in_(room_ids)
         )
         return [
             RoomFacts(RoomUri(room), epoch, head, present[room_id], decode_roles(roles))
@@ -277,13 +288,17 @@ class SqlRooms:
         )
 
 
+def _in(device_id: int) -> Select[int]:
+    """The ids of the rooms that the device is in."""
+    return select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
+
+
 def _beside(device_id: int) -> Select[str]:
     """Other devices in rooms that the device is in."""
-    mine = select(members.c.room_id).where(members.c.device_id == device_id, members.c.left_seq.is_(None))
     return (
         select(devices.c.device)
         .join(members, members.c.device_id == devices.c.device_id)
-        .where(members.c.room_id.in_(mine), members.c.left_seq.is_(None), devices.c.device_id != device_id)
+        .where(members.c.room_id.in_(_in(device_id)), members.c.left_seq.is_(None), devices.c.device_id != device_id)
     )
 
 
