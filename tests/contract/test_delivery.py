@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -165,6 +166,59 @@ async def test_a_cursor_beyond_the_log_is_taken_for_its_end(mira: Line, tomas: L
         await receiving.acknowledge(RoomUri("mimi://ring.example/r/nowhere"), 1)
         await sending.submit(mira.device.message(lake))
         assert (await receiving.expect(Delivery)).seq == 2
+
+
+@pytest.mark.parametrize("settings", [{"connections_per_address_max": 2, "trusted_proxies": 1}])
+async def test_an_address_holds_no_more_connections_than_its_limit(hub: Hub) -> None:  # NL-565
+    url = "ws" + hub.url.removeprefix("http") + "/v1/stream"
+    far, farther = {"x-forwarded-for": "198.51.100.1"}, {"x-forwarded-for": "198.51.100.2"}
+    async with connect(url, proxy=None, additional_headers=far):
+        async with (
+            connect(url, proxy=None, additional_headers=far),
+            connect(url, proxy=None, additional_headers=farther),
+        ):
+            with pytest.raises(InvalidStatus) as refusal:
+                await connect(url, proxy=None, additional_headers=far)
+            assert refusal.value.response.status_code == 429
+            assert int(refusal.value.response.headers["retry-after"]) >= 1
+            assert b"too_many" in refusal.value.response.body
+        while len(hub.application.stream._admission._open) > 1:  # noqa: ASYNC110 - a test may look inside
+            await asyncio.sleep(0.01)
+        async with connect(url, proxy=None, additional_headers=far):
+            pass
+
+
+@pytest.mark.parametrize("settings", [{"arrivals_per_second": 1, "arrivals_burst": 2, "trusted_proxies": 1}])
+async def test_an_address_connects_no_more_often_than_its_limit(hub: Hub) -> None:  # NL-456
+    url = "ws" + hub.url.removeprefix("http") + "/v1/stream"
+    far = {"x-forwarded-for": "198.51.100.1"}
+    statuses: list[int] = []
+    while 429 not in statuses:
+        try:
+            async with connect(url, proxy=None, additional_headers=far):
+                statuses.append(101)
+        except InvalidStatus as refusal:
+            statuses.append(refusal.response.status_code)
+    assert statuses[:2] == [101, 101]
+    async with connect(url, proxy=None, additional_headers={"x-forwarded-for": "198.51.100.2"}):
+        pass
+
+
+@pytest.mark.parametrize("settings", [{"connections_max": 3}])
+async def test_a_server_holds_no_more_connections_than_its_limit(hub: Hub) -> None:  # NL-564
+    port = int(hub.url.rpartition(":")[2])
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+    answer = await held[3][0].read()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"/problems/unavailable" in answer
+    held[0][1].close()
+    await held[0][1].wait_closed()
+    held[1][1].write(b"GET /health HTTP/1.1\r\nhost: hub.example\r\nconnection: close\r\n\r\n")
+    assert (await held[1][0].read()).startswith(b"HTTP/1.1 200 ")
+    async with httpx.AsyncClient(base_url=hub.url) as http:
+        assert (await http.get("/health")).is_success
+    for _, writer in held:
+        writer.close()
 
 
 async def test_an_acknowledgement_of_nothing_is_passed_over(hub: Hub, mira: Line, lake: RoomUri) -> None:  # NL-480

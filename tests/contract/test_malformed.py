@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from nightlight.errors import PROBLEMS, ProblemName
 from nightlight.server.http.web_app import BUILT
 from tests.contract.conftest import Hub
-from tests.contract.device import Line
+from tests.contract.device import PATIENCE_S, Line
 from tests.contract.test_accounts import problem
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW")
@@ -55,6 +55,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/blobs/{blob:str}/upload"): {"sha256": B32},
 }
 """A body for each endpoint that takes one, well-formed field by field."""
+
+ANYONE = {"/v1/accounts", "/v1/challenges", "/v1/sessions", "/v1/recovery", "/v1/recovery/end"}
+"""Who has no token yet may call these."""
 
 QUERIES: dict[tuple[str, str], str] = {
     ("GET", "/v1/device-list"): "user",
@@ -142,6 +145,18 @@ def spoiled(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield body | {name: bad}
         if isinstance(good, str) and not good.startswith("mimi:"):
             yield from (body | {name: text} for text in ("!", good[:-1], good[:-4] + "===="))
+
+
+async def test_who_has_not_signed_in_is_refused_before_their_body_comes(hub: Hub) -> None:
+    port = int(hub.url.rpartition(":")[2])
+    bodies = [(verb, path) for verb, path in BODIES if path not in ANYONE] + [("PUT", "/v1/blobs/{blob:str}/upload")]
+    for verb, template in bodies:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"{verb} {path_of(template)}?offset=0 HTTP/1.1\r\nhost: hub.example\r\ncontent-length: 1000000\r\n\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401 "), template
+        writer.close()
 
 
 def path_of(template: str) -> str:

@@ -32,8 +32,10 @@ from nightlight.server.adapters.sql.delivery import SqlDeliveryStore
 from nightlight.server.cache import RoomCache
 from nightlight.server.domain.franker import Franker
 from nightlight.server.domain.origins import Origins, origins_on
+from nightlight.server.http.admission import Admission
 from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.blob_api import blob_api
+from nightlight.server.http.caller import require_caller
 from nightlight.server.http.client_address import limit_arrivals
 from nightlight.server.http.connection import Connections
 from nightlight.server.http.interface import interface
@@ -41,7 +43,7 @@ from nightlight.server.http.metrics import Metrics
 from nightlight.server.http.problem_json import render
 from nightlight.server.http.public_api import public_api
 from nightlight.server.http.stream import Receive, Send, Stream, StreamLimits, StreamServices, refuse
-from nightlight.server.http.unparsed import HttpProtocol
+from nightlight.server.http.unparsed import at_most
 from nightlight.server.http.user_api import user_api
 from nightlight.server.http.web_app import web_app
 from nightlight.server.http.websocket import WebSocketProtocol
@@ -177,6 +179,8 @@ def compose(
     allowances = Allowances[int](time.monotonic, settings.requests_per_second, settings.requests_burst)
     arrivals = Allowances[str](time.monotonic, settings.arrivals_per_second, settings.arrivals_burst)
     check_arrival = limit_arrivals(arrivals, settings.trusted_proxies)
+    check_caller = require_caller(authentication, allowances)
+    admission = Admission(arrivals, settings.trusted_proxies, settings.connections_per_address_max)
     blobs = BlobService(
         store,
         _blob_store(settings),
@@ -189,7 +193,7 @@ def compose(
     )
     retention = RetentionService(store, clock)
     services = StreamServices(authentication, delivery, log, TypingService(store, connections, rooms))
-    stream = Stream(services, connections, _stream_limits(settings))
+    stream = Stream(services, connections, admission, _stream_limits(settings))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -221,8 +225,8 @@ def compose(
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, device_lists, contacts, room_service, allowances, check_arrival),
-            blob_api(blobs, authentication, allowances),
+            user_api(authentication, directory, device_lists, contacts, room_service, check_caller, check_arrival),
+            blob_api(blobs, check_caller),
             public_api(directory, metrics, check_ready),
             *([] if app is None else [app]),
         ],
@@ -297,7 +301,7 @@ def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Con
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http=HttpProtocol,
+        http=at_most(settings.connections_max),
         ws=WebSocketProtocol,
         ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
         ws_ping_interval=settings.ping_seconds,

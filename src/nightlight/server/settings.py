@@ -75,6 +75,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     arrivals_per_second: Positive = 20
     """Registrations, challenges and sign-ins from one client address."""
     arrivals_burst: Positive = 5_000
+    connections_max: Positive = 20_000
+    """TCP connections at once, whoever holds them and whatever for."""
+    connections_per_address_max: Positive = 5_000
+    """WebSockets at once from one client address."""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     """How many proxies stand before this server and add to ``X-Forwarded-For``; 0: whoever connects is the client."""
     submissions_per_second: Positive = 500

@@ -13,14 +13,13 @@ from litestar import Request, Router, delete, get, post, put
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.response import Stream
+from litestar.types import Guard
 
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.ids import parse_blob_id
 from nightlight.protocol.messages import BlobCreation, BlobHash, BlobUpload
-from nightlight.server.http.allowance import Allowances
-from nightlight.server.http.user_api import Signed, signed_caller
+from nightlight.server.http.caller import Signed, signed_caller
 from nightlight.server.ports.blobs import Blob
-from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.blobs import BlobService
 
 Blobs = NamedDependency[SkipValidation[BlobService]]
@@ -108,15 +107,14 @@ def _range(header: str, blob: Blob) -> tuple[int, int] | None:
     return begin, end
 
 
-def blob_api(blobs: BlobService, authentication: Authentication, allowances: Allowances[int]) -> Router:
+def blob_api(blobs: BlobService, check_caller: Guard) -> Router:
     """Everything under ``/v1/blobs``."""
     return Router(
         "/v1",
         route_handlers=[begin_upload, upload_state, append_chunk, finish_upload, remove_blob, fetch_blob],
         dependencies={
             "blobs": Provide(lambda: blobs, sync_to_thread=False),
-            "authentication": Provide(lambda: authentication, sync_to_thread=False),
-            "allowances": Provide(lambda: allowances, sync_to_thread=False),
-            "caller": Provide(signed_caller),
+            "caller": Provide(signed_caller, sync_to_thread=False),
         },
+        guards=[check_caller],
     )

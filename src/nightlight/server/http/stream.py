@@ -25,6 +25,7 @@ from nightlight.protocol.messages import (
     encode_frame,
     read_client_frame,
 )
+from nightlight.server.http.admission import Admission
 from nightlight.server.http.allowance import Allowance
 from nightlight.server.http.connection import Connection, Connections
 from nightlight.server.http.problem_json import MEDIA_TYPE, problem_body, where
@@ -79,13 +80,16 @@ class Disconnected(Exception):  # noqa: N818 - not an error: devices come and go
 class Stream:
     """The application behind ``/v1/stream``."""
 
-    def __init__(self, services: StreamServices, connections: Connections, limits: StreamLimits) -> None:
-        """Everyone who connects is in ``connections`` while they are."""
+    def __init__(
+        self, services: StreamServices, connections: Connections, admission: Admission, limits: StreamLimits
+    ) -> None:
+        """Everyone whom ``admission`` lets in is in ``connections`` while they are."""
         self._authentication = services.authentication
         self._delivery = services.delivery
         self._log = services.log
         self._typing = services.typing
         self._connections = connections
+        self._admission = admission
         self._limits = limits
         self._stopping = False
 
@@ -96,11 +100,17 @@ class Stream:
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """One connection, from handshake to end."""
-        del scope
         await receive()
         if self._stopping:
-            await refuse(send, ProblemName.UNAVAILABLE)
+            await refuse(send, ProblemName.UNAVAILABLE, 1)
             return
+        try:
+            with self._admission.of(scope):
+                await self._admit(receive, send)
+        except RefusedError as error:
+            await refuse(send, error.problem, error.retry_after_s)
+
+    async def _admit(self, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         code = _CLOSE_NORMAL
         try:
@@ -215,11 +225,11 @@ class Stream:
         return read_client_frame(data)
 
 
-async def refuse(send: Send, name: ProblemName) -> None:
+async def refuse(send: Send, name: ProblemName, retry_after_s: int | None = None) -> None:
     """The handshake is answered with a problem, and there is no connection."""
     headers = [(b"content-type", MEDIA_TYPE.encode())]
-    if name is ProblemName.UNAVAILABLE:
-        headers.append((b"retry-after", b"1"))
+    if retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % retry_after_s))
     await send({"type": "websocket.http.response.start", "status": PROBLEMS[name].status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": problem_body(name)})
 

@@ -9,7 +9,6 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from litestar.types import Guard
 
-from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.messages import (
     Challenge,
     ChallengeRequest,
@@ -33,45 +32,22 @@ from nightlight.protocol.messages import (
     SignIn,
     UserDevices,
 )
-from nightlight.server.http.allowance import Allowances
-from nightlight.server.ports.delivery import Caller
+from nightlight.server.http.caller import Signed, signed_caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
 from nightlight.server.services.device_lists import DeviceListService
 from nightlight.server.services.directory import DirectoryService
 from nightlight.server.services.rooms import RoomService
 
-_SCHEME = "Bearer "
-_TOKEN_MAX = 128
-
 Authenticating = NamedDependency[SkipValidation[Authentication]]
 Directing = NamedDependency[SkipValidation[DirectoryService]]
 Listing = NamedDependency[SkipValidation[DeviceListService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
-Allowing = NamedDependency[SkipValidation[Allowances[int]]]
-Signed = NamedDependency[SkipValidation[Caller]]
 Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
 OptionalQuery = Annotated[str | None, QueryParameter(max_length=255)]
 Action = FromPath[ContactAction]
-
-
-async def signed_caller(
-    request: Request[Any, Any, Any], authentication: Authenticating, allowances: Allowing
-) -> Caller:
-    """Who calls.
-
-    Raises ``RefusedError``: ``unauthenticated`` NL-454 without a bearer token, NL-453 with a wrong one; ``too_many``
-    NL-455 for a device that calls too often.
-    """
-    header = request.headers.get("authorization", "")
-    token = header.removeprefix(_SCHEME)
-    if token == header or not 0 < len(token) <= _TOKEN_MAX:
-        raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-454
-    caller = await authentication.authenticate(token)
-    allowances.take(caller.device_id)  # NL-455
-    return caller
 
 
 def asked_host(request: Request[Any, Any, Any]) -> str:
@@ -199,7 +175,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     device_lists: DeviceListService,
     contacts: ContactService,
     rooms: RoomService,
-    allowances: Allowances[int],
+    check_caller: Guard,
     check_arrival: Guard,
 ) -> Router:
     """Everything under ``/v1`` that a person's client calls. ``check_arrival``: of whoever has no token yet."""
@@ -211,18 +187,24 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
                 route_handlers=[register, challenge, sign_in, mailbox, begin_recovery, waiting_recovery, end_recovery],
                 guards=[check_arrival],
             ),
-            cancel_recovery,
-            device_list,
-            update_device_list,
-            add_key_packages,
-            count_key_packages,
-            claim,
-            list_contacts,
-            act_on_contact,
-            create_room,
-            unusable,
-            list_rooms,
-            one_room,
+            Router(
+                "/",
+                route_handlers=[
+                    cancel_recovery,
+                    device_list,
+                    update_device_list,
+                    add_key_packages,
+                    count_key_packages,
+                    claim,
+                    list_contacts,
+                    act_on_contact,
+                    create_room,
+                    unusable,
+                    list_rooms,
+                    one_room,
+                ],
+                guards=[check_caller],
+            ),
         ],
         dependencies={
             "authentication": Provide(lambda: authentication, sync_to_thread=False),
@@ -230,8 +212,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
             "device_lists": Provide(lambda: device_lists, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
-            "allowances": Provide(lambda: allowances, sync_to_thread=False),
-            "caller": Provide(signed_caller),
+            "caller": Provide(signed_caller, sync_to_thread=False),
             "host": Provide(asked_host, sync_to_thread=False),
         },
     )
