@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from nightlight.errors import ProblemName, RefusedError
+from nightlight.errors import ProblemName, RefusedError, UnavailableError
 from nightlight.protocol.ids import RoomUri
+from nightlight.protocol.messages import Accepted, ServerFrame
 from nightlight.protocol.profile import MAX_PICTURE_BYTES, Picture, RoomProfile, profile_message
 from nightlight.protocol.roles import Role
 from tests.simulation.conftest import Friends
@@ -61,6 +62,41 @@ def test_who_joins_is_told_the_name_by_whoever_let_them_in(friends: Friends) -> 
         await mira.set_profile(world.room, RoomProfile("Hill trip"))
         await all_call_it(world, world.room, RoomProfile("Hill trip"), *NAMES)
         assert [client.faults() for client in (mira, tomas, juno)] == [[], [], []]
+
+    friends.run(story)
+
+
+def test_who_is_removed_before_they_could_greet_whom_they_let_in_goes_on_elsewhere(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas, juno = (world.client(name) for name in NAMES)
+        await asyncio.gather(*(client.wait_online() for client in (mira, tomas, juno)))
+        await mira.remove(world.room, [juno.user])
+        await mira.set_profile(world.room, LAKE)
+        await all_call_it(world, world.room, LAKE, "tomas")
+        link = world.people["tomas"].link
+        reach = link.reach
+
+        def lose_the_answer(frame: ServerFrame) -> ServerFrame:
+            if isinstance(frame, Accepted):
+                link.tamper, link.reach = None, lambda: None
+                raise UnavailableError("his commit is accepted, and he is offline")
+            return frame
+
+        link.tamper = lose_the_answer
+        adding = world.do(tomas.add(world.room, [juno.user]))
+        await world.until(lambda: len(mira.rooms()[0].members) == 3, "Mira sees Juno come in")
+        await mira.remove(world.room, [tomas.user])
+        link.reach = reach
+        with pytest.raises(RefusedError):  # he isn't there any more, whatever became of it
+            await adding
+        await world.until(lambda: tomas.rooms() == [], "Tomas hears that he is out")
+
+        await tomas.close()
+        tomas = await world.open_client("tomas")
+        other = await tomas.room_with(mira.user)
+        await tomas.send(other, "what did I miss?")
+        await world.until(lambda: len(mira.messages(other, limit=5)) == 1, "Mira reads it")
+        assert tomas.faults() == []
 
     friends.run(story)
 

@@ -76,10 +76,10 @@ class Outbox:
         return message_id, item
 
     def greet(self, room: RoomUri) -> OutboxItem | None:
-        """The room's profile is at the end of the outbox, if newcomers are to be told it."""
+        """The room's profile is at the end of the outbox, if newcomers are to be told it and this device is there."""
         with self._groups.transaction():
-            profile = self._store.profile(room) if self._store.take_greeting(room) else None
-            if profile is None:
+            owed, record, profile = self._store.take_greeting(room), self._store.room(room), self._store.profile(room)
+            if not owed or profile is None or record is None or not record.is_open:
                 return None
             again = profile_message(self._random(SALT_BYTES), self._identity.user, room, profile)
             return self._enqueue(room, ItemKind.STATUS, content.encode(again), None)

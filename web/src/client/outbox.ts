@@ -87,10 +87,11 @@ export class Outbox {
     return { messageId, item };
   }
 
-  /** The room's profile is at the end of the outbox, if newcomers are to be told it. */
+  /** The room's profile is at the end of the outbox, if newcomers are to be told it and this device is there. */
   async greet(room: RoomUri): Promise<OutboxItem | null> {
     const known = this.#store.profiles.get(room);
-    if (!known?.owed || known.profile === null) return null;
+    const record = this.#store.rooms.get(room);
+    if (!known?.owed || known.profile === null || record === null || !isOpen(record)) return null;
     const again = content.profileMessage(random(SALT_BYTES), this.#identity.user, room, known.profile);
     return this.#groups.transaction(() => {
       this.#store.profiles.put(room, { ...known, owed: false });
