@@ -231,6 +231,44 @@ def test_entries_ahead_are_bounded() -> None:
     assert session.receive([delivery(6 + MAX_AHEAD)], 0) == [Disconnect("too far ahead")]
 
 
+def test_a_room_that_waits_its_turn_in_a_long_catch_up_is_not_missing_anything() -> None:
+    session = Session()
+    session.open_room(ROOM, 0, 1)
+    session.open_room(OTHER, 0, 1)
+    session.start()
+    session.opened(0)
+    session.receive([Ready(ME, {ROOM: 10, OTHER: 2})], 0)
+    now_ms = 0
+    for seq in range(1, 11):
+        due_ms = session.next_timer_ms(now_ms)
+        assert due_ms is not None
+        now_ms = due_ms - 1
+        assert session.receive([delivery(seq)], now_ms) == [Process({ROOM: [delivery(seq)]})]
+        session.stored(ROOM, seq, 1)
+        assert session.tick(now_ms) == []
+    assert now_ms > STALL_MS
+    late = [delivery(1, OTHER), delivery(2, OTHER)]
+    assert session.receive(late, now_ms) == [Process({OTHER: late})]
+    assert session.stored(OTHER, 2, 1)[-1] == TellState(S.ONLINE)
+
+
+def test_a_room_that_is_left_out_of_a_catch_up_is_asked_for_once_nothing_more_comes() -> None:
+    session = Session()
+    session.open_room(ROOM, 0, 1)
+    session.open_room(OTHER, 0, 1)
+    session.start()
+    session.opened(0)
+    session.receive([Ready(ME, {ROOM: 1, OTHER: 2})], 0)
+    session.receive([delivery(1)], 1_000)
+    session.stored(ROOM, 1, 1)
+    session.next_timer_ms(1_000)
+    for seq in range(2, 7):  # what is new in the other room is nothing that was missed
+        session.receive([delivery(seq)], 1_000 * seq)
+        session.stored(ROOM, seq, 1)
+        assert bool(only(session.tick(1_000 * seq), Disconnect)) == (1_000 * seq >= 1_000 + STALL_MS)
+        session.next_timer_ms(1_000 * seq)
+
+
 def test_a_gap_is_asked_for_once_and_then_skipped_and_told_as_the_hub_s_fault_nl_501() -> None:
     session = online()
     session.receive([delivery(7)], 0)

@@ -348,6 +348,7 @@ class Session:
         arrived = {room: entries for room, entries in arrived.items() if entries}
         if arrived:
             effects.append(Process(arrived))
+            self._wait_anew(arrived)
         return [*effects, *self._caught_up()]
 
     # --- inside
@@ -411,6 +412,17 @@ class Session:
         state.ahead[entry.seq] = entry
         _release(state, arrived.setdefault(room, []))
         return []
+
+    def _wait_anew(self, arrived: dict[RoomUri, list[Entry]]) -> None:
+        """The hub hands out what was missed, a room after the other: whoever waits their turn does so from now on.
+
+        It holds nobody up for ever, since what was missed ends at the heads that it has named.
+        """
+        missed = any(entries[0].seq <= self._rooms[room].head for room, entries in arrived.items())
+        if self.state is ConnectionState.CATCHING_UP and missed:
+            for state in self._rooms.values():
+                if not state.ahead:
+                    state.stalled_at_ms = None
 
     def _stalled(self, now_ms: int) -> list[Effect]:
         """What is missing is asked for again; where that was tried, the room goes on without it."""

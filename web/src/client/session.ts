@@ -301,6 +301,7 @@ export class Session {
       }
     }
     if (arrived.size > 0) effects.push({ effect: 'process', entries: arrived });
+    this.#waitAnew(arrived);
     return [...effects, ...this.#caughtUp()];
   }
 
@@ -386,6 +387,17 @@ export class Session {
     state.release(released);
     hand(arrived, room, released);
     return [];
+  }
+
+  /**
+   * The hub hands out what was missed, a room after the other: whoever waits their turn does so from now on.
+   *
+   * It holds nobody up for ever, since what was missed ends at the heads that it has named.
+   */
+  #waitAnew(arrived: ReadonlyMap<RoomUri, readonly Entry[]>): void {
+    const missed = [...arrived].some(([room, [first]]) => first !== undefined && first.seq <= this.#room(room).head);
+    if (this.#state !== 'catching_up' || !missed) return;
+    for (const state of this.#states) if (state.ahead.size === 0) state.stalledAtMs = null;
   }
 
   /** What is missing is asked for again; where that was tried, the room goes on without it. */
