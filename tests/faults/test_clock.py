@@ -8,8 +8,20 @@ import pytest
 from nightlight.protocol.ids import TimestampMs
 from nightlight.server.main import compose
 from nightlight.server.settings import Settings
-from tests.support.people import MIRA, TOMAS, befriend, conversation, newcomer, settled, share_room, texts
-from tests.support.server import free_port
+from tests.support.people import (
+    JUNO,
+    MIRA,
+    TOMAS,
+    befriend,
+    conversation,
+    newcomer,
+    offline,
+    settled,
+    share_room,
+    texts,
+    until,
+)
+from tests.support.server import ServerProcess, free_port
 from tests.support.serving import serving
 
 HOUR_MS = 3_600_000
@@ -51,3 +63,30 @@ async def test_a_clock_that_jumps_changes_no_order(tmp_path: Path, jumps_ms: lis
         assert times == sorted(set(times))
         await mira.close()
         await tomas.close()
+
+
+@pytest.mark.parametrize("off_days", [-20, -3, 29])
+async def test_a_client_s_clock_that_is_wrong_ends_no_room(tmp_path: Path, off_days: int) -> None:
+    """It comes back to somebody who is new there, whose device list it cannot date."""
+    clock = JumpingClock()
+    with ServerProcess(tmp_path / "server").until_done() as server:
+        await server.start()
+        mira, juno = [await newcomer(server.url, user, tmp_path) for user in (MIRA, JUNO)]
+        tomas = await newcomer(server.url, TOMAS, tmp_path, clock=clock)
+        await befriend(mira, tomas)
+        await befriend(mira, juno)
+        room = await share_room(mira, tomas)
+        await tomas.close()
+        await mira.add(room, [JUNO])
+        await until(lambda: [summary.room for summary in juno.rooms()] == [room], "Juno is in the room")
+        await juno.send(room, "good evening")
+        await until(lambda: texts(mira, room) == ["good evening"], "Mira reads it")
+
+        clock.off_ms = off_days * DAY_MS
+        tomas = offline(TOMAS, tmp_path, clock=clock)
+        await tomas.connect()
+        await until(lambda: texts(tomas, room) == ["good evening"], "Tomas reads it")
+        assert [summary.room for summary in tomas.rooms()] == [room]
+        assert {fault.culprit for fault in tomas.faults()} <= {TOMAS}
+        for client in (mira, tomas, juno):
+            await client.close()

@@ -68,9 +68,9 @@ async def newcomer(  # noqa: PLR0913 - all that tests vary
     return client
 
 
-def offline(user: UserUri, folder: Path, *, through: str | None = None) -> Client:
+def offline(user: UserUri, folder: Path, *, through: str | None = None, clock: Clock = RIGHT_TIME) -> Client:
     """The client of ``user``, opened again and not connected."""
-    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES)
+    surroundings = Surroundings(receipts=False, key_packages=KEY_PACKAGES, clock=clock)
     store = Store.open(store_path(folder, user), STORE_KEY, surroundings.random)
     return Client(store, NetworkTransport(through or store.identity().server_url), surroundings)
 

@@ -247,7 +247,7 @@ def test_a_room_that_waits_its_turn_in_a_long_catch_up_is_not_missing_anything()
         session.stored(ROOM, seq, 1)
         assert session.tick(now_ms) == []
     assert now_ms > STALL_MS
-    late = [delivery(1, OTHER), delivery(2, OTHER)]
+    late: list[Accepted | Delivery | Removed] = [delivery(1, OTHER), delivery(2, OTHER)]
     assert session.receive(late, now_ms) == [Process({OTHER: late})]
     assert session.stored(OTHER, 2, 1)[-1] == TellState(S.ONLINE)
 

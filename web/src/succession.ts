@@ -117,7 +117,7 @@ export interface Followed {
  */
 export async function followAccount(
   devices: UserDevices,
-  nowMs: TimestampMs,
+  nowMs: TimestampMs | null,
   known: DeviceList | null,
 ): Promise<Followed> {
   const { user, accountKey } = devices;

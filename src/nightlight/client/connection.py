@@ -265,7 +265,7 @@ class Connection:
                 await self.housekeeping.refresh_directory(self.device)
         for user in ask.lookup.users:
             with suppress(RefusedError, RemoteProtocolError, VerificationError):  # recorded where it was found
-                await self.housekeeping.learn_devices(self.device, user)
+                await self.housekeeping.learn_devices(self.device, user, fresh=False)
         self.device.resume(ask)
 
     # --- beginnings and ends

@@ -101,17 +101,21 @@ class Housekeeping:
                     await self.learn_devices(device, known.user)
         return contacts
 
-    async def learn_devices(self, device: Device, user: UserUri) -> DeviceList:
-        """The newest device list of ``user`` is pinned. Raises ``VerificationError``, having recorded the fault."""
-        return self._pin(device, user, await self._hub.device_list(user))
+    async def learn_devices(self, device: Device, user: UserUri, *, fresh: bool = True) -> DeviceList:
+        """The newest device list of ``user`` is pinned. Raises ``VerificationError``, having recorded the fault.
+
+        ``fresh``: as for ``Trust.learn``; needless to judge what others have done already, since a clock that is wrong
+        here would then end rooms that are in order.
+        """
+        return self._pin(device, user, await self._hub.device_list(user), fresh=fresh)
 
     async def finish_linking(self, device: Device) -> None:
         """As ``DeviceLinks.finish``."""
         await self.links.finish(device)
 
-    def _pin(self, device: Device, user: UserUri, devices: UserDevices) -> DeviceList:
+    def _pin(self, device: Device, user: UserUri, devices: UserDevices, *, fresh: bool = True) -> DeviceList:
         try:
-            listed = device.trust.learn(user, devices)
+            listed = device.trust.learn(user, devices, fresh=fresh)
             if user == device.identity.user:
                 device.follow_account_key(listed, devices.credential)
                 self._tell_of(device, devices.recovery)

@@ -79,8 +79,10 @@ class Trust:
             self._lists[user] = self._store.pin(user)
         return self._lists[user]
 
-    def learn(self, user: UserUri, devices: UserDevices) -> DeviceList:
+    def learn(self, user: UserUri, devices: UserDevices, *, fresh: bool) -> DeviceList:
         """The device list that the server gave for ``user`` is pinned, and the person told if it is under another key.
+
+        ``fresh``: it must hold now, by this machine's clock.
 
         Raises what ``follow_account`` does (of a new person, who can be accepted anew from then on), and
         ``VerificationError``: NL-531 when
@@ -90,7 +92,7 @@ class Trust:
             raise VerificationError("NL-531", "the device list of somebody else")
         known = self.device_list(user)
         try:
-            followed = follow_account(devices, self._clock(), known)
+            followed = follow_account(devices, self._clock() if fresh else None, known)
         except (RemoteProtocolError, VerificationError):
             if known is not None and known.account_key != devices.account_key:
                 self._meet(user, devices)

@@ -107,10 +107,11 @@ class Followed:
     successions: tuple[Succession, ...]
 
 
-def follow_account(devices: UserDevices, now_ms: TimestampMs, known: DeviceList | None) -> Followed:
+def follow_account(devices: UserDevices, now_ms: TimestampMs | None, known: DeviceList | None) -> Followed:
     """The device list in ``devices``, whose account key is, or properly follows, that of the list that is ``known``.
 
-    Of somebody who was not known, every succession is checked: leaves may still be under the former keys.
+    Of somebody who was not known, every succession is checked: leaves may still be under the former keys. ``now_ms`` is
+    None where the list may have expired.
 
     Raises as ``SignedDeviceList.verify`` (NL-314: nothing leads from the known key to this one), ``Succession.decode``
     and ``Succession.verify``.

@@ -301,7 +301,7 @@ export class Connection {
   /** What the server says is learnt; what it will not say counts as unknown. Throws `UnavailableError`. */
   async #ask(ask: Ask): Promise<void> {
     if (ask.lookup.directory) await unlessRefused(this.#housekeeping.refreshDirectory());
-    for (const user of ask.lookup.users) await unlessRefused(this.#housekeeping.learnDevices(user));
+    for (const user of ask.lookup.users) await unlessRefused(this.#housekeeping.learnDevices(user, false));
     await this.#device.resume(ask);
   }
 

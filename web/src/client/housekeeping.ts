@@ -136,15 +136,20 @@ export class Housekeeping {
     return contacts;
   }
 
-  /** The newest device list of `user` is pinned. Throws `VerificationError`, having recorded the fault. */
-  async learnDevices(user: UserUri): Promise<DeviceList> {
-    return this.#pin(user, await this.#hub.deviceList(user));
+  /**
+   * The newest device list of `user` is pinned. Throws `VerificationError`, having recorded the fault.
+   *
+   * `fresh`: as for `Trust.verify`; needless to judge what others have done already, since a clock that is wrong here
+   * would then end rooms that are in order.
+   */
+  async learnDevices(user: UserUri, fresh = true): Promise<DeviceList> {
+    return this.#pin(user, await this.#hub.deviceList(user), fresh);
   }
 
-  async #pin(user: UserUri, devices: UserDevices): Promise<DeviceList> {
+  async #pin(user: UserUri, devices: UserDevices, fresh = true): Promise<DeviceList> {
     const { trust, identity } = this.#device;
     try {
-      const followed = await trust.verify(user, devices);
+      const followed = await trust.verify(user, devices, fresh);
       await this.#take(followed);
       if (user === identity.user) await this.#followOwn(followed.newest, devices);
       return followed.newest;

@@ -82,27 +82,27 @@ export class Trust {
 
   /**
    * The device list that the server gave for `user`, verified, to be pinned; and what led to its account key, if that is
-   * another than before.
+   * another than before. `fresh`: it must hold now, by this browser's clock.
    *
    * Throws what `followAccount` does (of a new person), and `VerificationError`: NL-531 when it is the list of
    * somebody else, NL-533 when their contact code says another account key.
    */
-  async verify(user: UserUri, devices: UserDevices): Promise<Followed> {
+  async verify(user: UserUri, devices: UserDevices, fresh: boolean): Promise<Followed> {
     if (devices.user !== user) throw new VerificationError('NL-531', 'the device list of somebody else');
-    const followed = await this.#follow(devices, this.deviceList(user));
+    const followed = await this.#follow(devices, this.deviceList(user), fresh ? this.#clock() : null);
     checkKey(followed.newest, this.#store.codes.get(user));
     return followed;
   }
 
   /** What leads from one account key to another is read by what is loaded where there is something to read. */
-  async #follow(devices: UserDevices, known: DeviceList | null): Promise<Followed> {
+  async #follow(devices: UserDevices, known: DeviceList | null, nowMs: TimestampMs | null): Promise<Followed> {
     const { user, accountKey, successions } = devices;
     if (known === null ? successions.length === 0 : equal(known.accountKey, accountKey)) {
       const signed = decodeSignedDeviceList(devices.deviceList);
-      return { newest: await verifyDeviceList(signed, user, accountKey, this.#clock(), known), successions: [] };
+      return { newest: await verifyDeviceList(signed, user, accountKey, nowMs, known), successions: [] };
     }
     const { followAccount } = await loaded(import('./keys.ts'));
-    return followAccount(devices, this.#clock(), known);
+    return followAccount(devices, nowMs, known);
   }
 
   /**
