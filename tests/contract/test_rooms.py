@@ -118,6 +118,23 @@ async def test_a_device_begins_only_so_many_rooms(mira: Line, settings: dict[str
     assert [room.room for room in await mira.call("GET", "/v1/rooms", list[Room])] == [LAKE]
 
 
+@pytest.mark.parametrize("settings", [{"rooms_max": 2}])
+async def test_a_device_in_as_many_rooms_as_it_may_be_is_not_added_to_another(
+    mira: Line, tomas: Line, juno: Line
+) -> None:  # NL-563
+    await befriend(mira, tomas)
+    await befriend(tomas, juno)
+    room = await room_of_two(mira, tomas)
+    for name in ("hill", "wood"):
+        await juno.create(name)
+    packages = await tomas.claim(juno.device.user)
+    async with tomas.stream({room: 1}) as frames:
+        assert (await frames.refused(tomas.device.commit(room, add=packages))).problem == "no_key_package"
+        tomas.device.groups[room].discard()
+        await frames.submit(tomas.device.message(room))
+    assert len(await juno.call("GET", "/v1/rooms", list[Room])) == 2
+
+
 async def test_a_contact_is_added_and_gets_the_welcome_first(mira: Line, tomas: Line) -> None:
     await befriend(mira, tomas)
     async with tomas.stream() as frames:

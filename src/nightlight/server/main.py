@@ -169,7 +169,7 @@ def compose(
         connections,
         metrics,
         rooms,
-        HandshakeService(rooms, settings.room_members_max),
+        HandshakeService(rooms, settings.room_members_max, settings.rooms_max),
         Franker(franking_key.sign_many_with_label),
         clock,
         random,

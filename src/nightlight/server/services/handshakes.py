@@ -38,6 +38,7 @@ class HandshakeService:
 
     rooms: RoomCache
     room_members_max: int
+    rooms_max: int
 
     async def append(
         self, unit: DeliveryUnit, caller: Caller, frame: SubmitCommit, now_ms: TimestampMs
@@ -124,8 +125,8 @@ class HandshakeService:
         """The commit is the caller's to make. Returns the devices that it adds, with their ids, and everyone's role.
 
         Raises ``RefusedError`` ``invalid_commit``: NL-421 (a committer who is not the caller), NL-422 (a Welcome for
-        others than those added), NL-423 (a credential that is none, roles that are none); ``room_full`` NL-427; as
-        ``check_membership``.
+        others than those added), NL-423 (a credential that is none, roles that are none); ``room_full`` NL-427;
+        ``no_key_package`` NL-563 (somebody whose device is in as many rooms as it may be); as ``check_membership``.
         """
         lists = _DeviceLists(unit, now_ms)
         if await lists.vouch(change.committer, newest_key=False) != caller.device:
@@ -154,7 +155,11 @@ class HandshakeService:
             raise RefusedError(ProblemName.INVALID_COMMIT) from None  # NL-423
         present = frozenset({_device_of(leaf) for leaf in change.members} - set(added) | set(removed))
         step = Step(caller.user, present, added, removed, revoked, given)
-        return joined, check_membership(state, newcomers, step, self.room_members_max)
+        after = check_membership(state, newcomers, step, self.room_members_max)
+        for device, device_id in joined.items():
+            if device not in state.members and await unit.rooms.count(device_id) >= self.rooms_max:
+                raise RefusedError(ProblemName.NO_KEY_PACKAGE)  # NL-563
+        return joined, after
 
 
 class _DeviceLists:
