@@ -10,6 +10,7 @@ import pytest
 
 from nightlight.protocol.ids import BlobId, UserUri
 from nightlight.protocol.messages import BlobCreation, BlobHash, BlobUpload
+from nightlight.server.adapters.blobs import FolderBlobs
 from nightlight.server.domain.records import DAY_MS
 from nightlight.server.services.blobs import CHUNK_BYTES, BlobService
 from tests.contract.conftest import Hub
@@ -230,6 +231,28 @@ async def test_blobs_go_after_sixty_days_and_uploads_that_do_not_finish_after_on
     assert (erased["uploads"], erased["blobs"]) == (0, 1)
     hub.clock.ahead_ms = 61 * DAY_MS
     assert await service(hub).erase() == 2
+    assert list((hub.settings.data / "blobs").iterdir()) == []
+
+
+async def test_a_chunk_that_comes_while_its_upload_expires_does_not_stay(
+    hub: Hub, mira: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = picture(2 * CHUNK_BYTES)
+    upload = await begun(mira, len(data))
+    put_chunk = FolderBlobs.put
+
+    async def slow(chunks: FolderBlobs, blob: BlobId, offset: int, chunk: bytes) -> None:
+        hub.clock.ahead_ms = DAY_MS + 60_000
+        assert (await purge_in(hub, 0))["uploads"] == 1
+        assert await service(hub).erase() == 0
+        await put_chunk(chunks, blob, offset, chunk)
+
+    await mira.sign_in()
+    monkeypatch.setattr(FolderBlobs, "put", slow)
+    assert (await put(mira, upload.blob, 0, data[:CHUNK_BYTES])).status_code == 404
+    assert list((hub.settings.data / "blobs").iterdir()) != []
+    hub.clock.ahead_ms += SOON_GONE_MS
+    assert await service(hub).erase() == 1
     assert list((hub.settings.data / "blobs").iterdir()) == []
 
 

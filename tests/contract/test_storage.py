@@ -213,7 +213,7 @@ async def test_a_purge_with_nothing_to_erase_reads_no_table_from_end_to_end(hub:
     event.listen(Engine, "before_cursor_execute", note)
     try:
         async with hub.application.delivery.store.write("purge") as unit:
-            await unit.housekeeping.purge(table, hub.clock(), 7)
+            await unit.housekeeping.purge(table, hub.clock(), hub.clock(), 7)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     (statement, parameters), *_ = (sent for sent in statements if table in sent[0])

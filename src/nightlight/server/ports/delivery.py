@@ -325,8 +325,11 @@ class Housekeeping(Protocol):
     async def purge_received(self, room_ids: Sequence[int]) -> list[int]:
         """Payloads that every member device has acknowledged are gone. Names the rooms in which some are left."""
 
-    async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
-        """At most ``rows_max`` rows of ``table`` whose time to be kept ended before ``before_ms`` are gone."""
+    async def purge(self, table: str, before_ms: TimestampMs, now_ms: TimestampMs, rows_max: int) -> int:
+        """At most ``rows_max`` rows of ``table`` whose time to be kept ended before ``before_ms`` are gone.
+
+        The bytes of blobs among them are to be erased since ``now_ms``: a chunk may be on its way until now.
+        """
 
 
 class DeliveryUnit(Protocol):

@@ -32,7 +32,7 @@ class RetentionService:
             gone[record.table] = 0
             while True:
                 async with self.store.write("purge") as unit:
-                    rows = await unit.housekeeping.purge(record.table, before_ms, _ROWS_AT_ONCE)
+                    rows = await unit.housekeeping.purge(record.table, before_ms, now_ms, _ROWS_AT_ONCE)
                 gone[record.table] += rows
                 if rows < _ROWS_AT_ONCE:
                     break

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
 
 from nightlight.protocol.ids import BlobId, TimestampMs
 from nightlight.server.adapters.sql.blobs import remove
@@ -71,9 +70,15 @@ class SqlHousekeeping:
             self._connection.execute(_ERASED, steps)
         return [step["of_room"] for step in steps if step["up_to"] == step["after"] + _PURGED_AT_ONCE]
 
-    async def purge(self, table: str, before_ms: TimestampMs, rows_max: int) -> int:
+    async def purge(self, table: str, before_ms: TimestampMs, now_ms: TimestampMs, rows_max: int) -> int:
         """As the port says."""
-        return _PURGES[table](self._connection, before_ms, rows_max)
+        kept = _OF_BLOBS.get(table)
+        if kept is None:
+            return _PURGES[table](self._connection, before_ms, rows_max)
+        old = select(kept.c.blob).where(kept.c.created_at_ms < before_ms).limit(rows_max)
+        gone = [BlobId(blob) for blob in self._connection.execute(old).scalars()]
+        remove(self._connection, gone, now_ms)
+        return len(gone)
 
 
 def _sessions(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
@@ -148,23 +153,7 @@ def _day_keys(connection: Connection, before_ms: TimestampMs, rows_max: int) -> 
     return connection.execute(delete(day_keys).where((day_keys.c.day + 1) * _DAY_MS < before_ms)).rowcount
 
 
-def _uploads(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
-    old = select(uploads.c.blob).where(uploads.c.created_at_ms < before_ms).limit(rows_max)
-    return _remove(connection, old, before_ms)
-
-
-def _blobs(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:
-    old = select(blobs.c.blob).where(blobs.c.created_at_ms < before_ms).limit(rows_max)
-    return _remove(connection, old, before_ms)
-
-
-def _remove(connection: Connection, old: Select[Any], before_ms: TimestampMs) -> int:
-    """Long before any chunk could still be on its way: the bytes may go at once."""
-    gone = [BlobId(blob) for blob in connection.execute(old).scalars()]
-    remove(connection, gone, before_ms)
-    return len(gone)
-
-
+_OF_BLOBS = {"uploads": uploads, "blobs": blobs}
 _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
     "recoveries": _recoveries,
     "links": _links,
@@ -174,7 +163,5 @@ _PURGES: dict[str, Callable[[Connection, TimestampMs, int], int]] = {
     "members": _members,
     "payloads": _payloads,
     "entries": _entries,
-    "uploads": _uploads,
-    "blobs": _blobs,
     "day_keys": _day_keys,
 }
