@@ -12,6 +12,7 @@ from nightlight.protocol.ids import BlobId, UserUri
 from nightlight.protocol.messages import BlobCreation, BlobHash, BlobUpload
 from nightlight.server.adapters.blobs import FolderBlobs
 from nightlight.server.domain.records import DAY_MS
+from nightlight.server.services import blobs as blob_service
 from nightlight.server.services.blobs import CHUNK_BYTES, BlobService
 from tests.contract.conftest import Hub
 from tests.contract.device import Line
@@ -185,7 +186,7 @@ async def test_an_upload_is_nobody_else_s_to_see_go_on_with_finish_or_remove(mir
     assert (await fetch(tomas, blob)).content == data
 
 
-async def test_size_number_and_sum_of_what_one_person_stores_have_limits(mira: Line, tomas: Line) -> None:
+async def test_size_number_and_sum_of_what_one_person_stores_have_limits(hub: Hub, mira: Line, tomas: Line) -> None:
     answer = await mira.raw("POST", "/v1/blobs", BlobCreation(3 * CHUNK_BYTES + 1))  # NL-490
     assert (answer.status_code, problem(answer)) == (413, "too_large")
     for _ in range(4):
@@ -195,14 +196,35 @@ async def test_size_number_and_sum_of_what_one_person_stores_have_limits(mira: L
 
     data = picture(3 * CHUNK_BYTES)
     fallow = await begun(tomas, 3 * CHUNK_BYTES)
-    blobs = [await uploaded(tomas, data) for _ in range(2)]
-    answer = await tomas.raw("POST", "/v1/blobs", BlobCreation(3 * CHUNK_BYTES))  # NL-492
-    assert (answer.status_code, problem(answer)) == (422, "quota_exceeded")
+    blob = await uploaded(tomas, data)
+    for _ in range(2):
+        answer = await tomas.raw("POST", "/v1/blobs", BlobCreation(3 * CHUNK_BYTES))  # NL-492
+        assert (answer.status_code, problem(answer)) == (422, "quota_exceeded")
+        await tomas.raw("DELETE", f"/v1/blobs/{blob}")  # its bytes are still there
     answers = [await put(tomas, fallow.blob, offset, bytes(CHUNK_BYTES)) for offset in range(0, len(data), CHUNK_BYTES)]
-    assert [answer.is_success for answer in answers] == [True, True, False]
-    assert problem(answers[2]) == "quota_exceeded"
-    assert (await tomas.raw("DELETE", f"/v1/blobs/{blobs[0]}")).status_code == 204
-    assert (await put(tomas, fallow.blob, 2 * CHUNK_BYTES, bytes(CHUNK_BYTES))).is_success
+    assert all(answer.is_success for answer in answers)
+    hub.clock.ahead_ms = SOON_GONE_MS
+    assert await service(hub).erase() == 1
+    await begun(tomas, 3 * CHUNK_BYTES)
+
+
+async def test_a_person_is_charged_for_every_blob_and_for_none_that_is_gone(
+    hub: Hub, mira: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def charged() -> int:
+        with hub.database.snapshot() as connection:
+            return int(connection.exec_driver_sql("SELECT sum(stored_bytes) FROM accounts").scalar_one())
+
+    for _ in range(5):
+        await uploaded(mira, picture(1))
+    await begun(mira, CHUNK_BYTES)
+    assert charged() == 5 * 4_096 + CHUNK_BYTES
+    assert (await purge_in(hub, 61))["blobs"] == 5
+    assert charged() == 5 * 4_096 + CHUNK_BYTES
+    monkeypatch.setattr(blob_service, "_ERASED_AT_ONCE", 2)
+    hub.clock.ahead_ms = 62 * DAY_MS
+    assert await service(hub).erase() == 6
+    assert (charged(), count(hub, "erasures")) == (0, 0)
 
 
 async def test_what_was_removed_cannot_be_fetched_and_its_bytes_go(hub: Hub, mira: Line) -> None:

@@ -296,6 +296,22 @@ async def test_whoever_dies_after_any_statement_of_an_upgrade_starts_again(tmp_p
         await database.close()
 
 
+async def test_an_upgrade_counts_what_people_have_stored(tmp_path: Path) -> None:
+    path = tmp_path / DATABASE
+    made_by(path, "0010")
+    with sqlite3.connect(path) as connection:
+        for table, more, values in (("uploads", "received", "0"), ("blobs", "sha256", "x'00'")):
+            columns = f"blob, user_id, size, chunk_bytes, {more}, created_at_ms"
+            for number, size in enumerate((1, 5_000)):
+                row = f"('{table}{number}', 1, {size}, 1, {values}, 1)"
+                connection.execute(f"INSERT INTO {table} ({columns}) VALUES {row}")  # noqa: S608
+    connection.close()
+    database = Database(path, wait_ms=0)
+    with database.snapshot() as stored:
+        assert stored.exec_driver_sql("SELECT stored_bytes FROM accounts").scalars().all() == [2 * (4_096 + 5_000)]
+    await database.close()
+
+
 async def test_a_database_from_a_newer_server_is_left_alone(hub: Hub) -> None:
     await hub.stop()
     path = hub.settings.data / DATABASE

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from nightlight.protocol.ids import BlobId, TimestampMs
 
+_LEAST_CHARGE = 4_096
+"""A blob costs a row, a folder and a block of the disk, however small it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -33,6 +36,11 @@ class Blob:
     sha256: bytes
 
 
+def charge(size: int) -> int:
+    """What a blob of so many bytes costs of its user's quota, from its upload's beginning on."""
+    return max(size, _LEAST_CHARGE)
+
+
 class BlobRecords(Protocol):
     """What the database knows of blobs."""
 
@@ -49,7 +57,7 @@ class BlobRecords(Protocol):
         """How many uploads of the user have not finished."""
 
     async def bytes_of(self, user_id: int) -> int:
-        """How many bytes are stored for the user."""
+        """What the user is charged for: uploads and blobs, as ``charge`` says, until their bytes are erased."""
 
     async def receive(self, blob: BlobId, received: int) -> None:
         """The upload is so far."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.ids import BlobId, TimestampMs
 from nightlight.protocol.messages import BlobUpload
-from nightlight.server.ports.blobs import Blob, BlobStore, Upload
+from nightlight.server.ports.blobs import Blob, BlobStore, Upload, charge
 from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, DeliveryUnit, Random
 
 CHUNK_BYTES = 2**20
@@ -25,7 +25,10 @@ _WRITTEN_BY_NOW_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class BlobService:
-    """Limits in bytes: ``blob_bytes_max`` of one blob, ``quota_bytes`` of all that one person has here."""
+    """Limits in bytes: ``blob_bytes_max`` of one blob, ``quota_bytes`` of all that one person has here.
+
+    An upload counts whole from its beginning, at least 4 KiB, and until its bytes are erased.
+    """
 
     store: DeliveryStore
     chunks: BlobStore
@@ -47,7 +50,8 @@ class BlobService:
         async with self.store.write("begin_blob") as unit:
             if await unit.blobs.uploads_of(caller.user_id) >= self.uploads_max:
                 raise RefusedError(ProblemName.TOO_MANY)  # NL-491
-            await self._check_quota(unit, caller, size)
+            if await unit.blobs.bytes_of(caller.user_id) + charge(size) > self.quota_bytes:
+                raise RefusedError(ProblemName.QUOTA_EXCEEDED)  # NL-492
             await unit.blobs.begin(upload, self.clock())
         return _told(upload)
 
@@ -60,14 +64,13 @@ class BlobService:
         """The chunk at ``offset`` is durable, and the upload as far as it says; a repeat changes nothing.
 
         Raises ``RefusedError``: ``not_found`` NL-493; ``malformed`` NL-494 for a chunk of another size than it must
-        have; ``conflict`` NL-495 for one that does not begin where the last ended; ``quota_exceeded`` NL-492.
+        have; ``conflict`` NL-495 for one that does not begin where the last ended.
         """
         async with self.store.read() as unit:
             upload = await self._mine(unit, caller, blob)
             _check_chunk(upload, offset, chunk)
             if offset < (upload.received if isinstance(upload, Upload) else upload.size):
                 return _told(upload)
-            await self._check_quota(unit, caller, len(chunk))
         await self.chunks.put(blob, offset, chunk)
         async with self.store.write("append_blob") as unit:
             upload = await self._mine(unit, caller, blob)
@@ -121,25 +124,25 @@ class BlobService:
             offset += blob.chunk_bytes
 
     async def erase(self) -> int:
-        """The bytes of blobs that were removed a while ago are gone; of how many."""
+        """The bytes of all blobs that were removed a while ago are gone; of how many."""
         before_ms = TimestampMs(self.clock() - _WRITTEN_BY_NOW_MS)
-        async with self.store.read() as unit:
-            due = await unit.blobs.to_erase(before_ms, _ERASED_AT_ONCE)
-        for blob in due:
-            await self.chunks.erase(blob)
-            async with self.store.write("erase_blob") as unit:
-                await unit.blobs.erased(blob)
-        return len(due)
+        erased = 0
+        while True:
+            async with self.store.read() as unit:
+                due = await unit.blobs.to_erase(before_ms, _ERASED_AT_ONCE)
+            if not due:
+                return erased
+            for blob in due:
+                await self.chunks.erase(blob)
+                async with self.store.write("erase_blob") as unit:
+                    await unit.blobs.erased(blob)
+            erased += len(due)
 
     async def _mine(self, unit: DeliveryUnit, caller: Caller, blob: BlobId) -> Upload | Blob:
         found = await unit.blobs.upload(blob) or await unit.blobs.blob(blob)
         if found is None or found.user_id != caller.user_id:
             raise RefusedError(ProblemName.NOT_FOUND)  # NL-493
         return found
-
-    async def _check_quota(self, unit: DeliveryUnit, caller: Caller, more: int) -> None:
-        if await unit.blobs.bytes_of(caller.user_id) + more > self.quota_bytes:
-            raise RefusedError(ProblemName.QUOTA_EXCEEDED)  # NL-492
 
     async def _hash(self, upload: Upload) -> bytes:
         digest = hashlib.sha256()

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import BlobId, TimestampMs
-from nightlight.server.adapters.sql.tables import blobs, erasures, uploads
-from nightlight.server.ports.blobs import Blob, Upload
+from nightlight.server.adapters.sql.tables import accounts, blobs, erasures, uploads
+from nightlight.server.ports.blobs import Blob, Upload, charge
 
 
 class SqlBlobs:
@@ -29,6 +29,7 @@ class SqlBlobs:
                 created_at_ms=now_ms,
             )
         )
+        _charge(self._connection, upload.user_id, charge(upload.size))
 
     async def upload(self, blob: BlobId) -> Upload | None:
         """As the port says."""
@@ -49,9 +50,8 @@ class SqlBlobs:
 
     async def bytes_of(self, user_id: int) -> int:
         """As the port says."""
-        coming = select(func.sum(uploads.c.received)).where(uploads.c.user_id == user_id)
-        there = select(func.sum(blobs.c.size)).where(blobs.c.user_id == user_id)
-        return sum(self._connection.execute(counted).scalar() or 0 for counted in (coming, there))
+        stored = select(accounts.c.stored_bytes).where(accounts.c.user_id == user_id)
+        return int(self._connection.execute(stored).scalar_one())
 
     async def receive(self, blob: BlobId, received: int) -> None:
         """As the port says."""
@@ -82,13 +82,24 @@ class SqlBlobs:
 
     async def erased(self, blob: BlobId) -> None:
         """As the port says."""
-        self._connection.execute(delete(erasures).where(erasures.c.blob == blob))
+        gone = delete(erasures).where(erasures.c.blob == blob).returning(erasures.c.user_id, erasures.c.charge)
+        for user_id, charged in self._connection.execute(gone).all():
+            _charge(self._connection, user_id, -charged)
 
 
 def remove(connection: Connection, gone: list[BlobId], now_ms: TimestampMs) -> None:
     """Nobody can fetch or go on with these, and their bytes are to be erased."""
-    connection.execute(delete(uploads).where(uploads.c.blob.in_(gone)))
-    connection.execute(delete(blobs).where(blobs.c.blob.in_(gone)))
-    if gone:
-        rows = [{"blob": blob, "since_ms": now_ms} for blob in gone]
+    rows = [
+        {"blob": blob, "since_ms": now_ms, "user_id": user_id, "charge": charge(size)}
+        for kept in (uploads, blobs)
+        for blob, user_id, size in connection.execute(
+            delete(kept).where(kept.c.blob.in_(gone)).returning(kept.c.blob, kept.c.user_id, kept.c.size)
+        ).all()
+    ]
+    if rows:
         connection.execute(upsert(erasures).on_conflict_do_nothing(), rows)
+
+
+def _charge(connection: Connection, user_id: int, more: int) -> None:
+    mine = accounts.c.user_id == user_id
+    connection.execute(update(accounts).where(mine).values(stored_bytes=accounts.c.stored_bytes + more))

@@ -51,6 +51,13 @@ accounts = Table(
         comment="account keys that this one has replaced, oldest first, 32 bytes each",
     ),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column(
+        "stored_bytes",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="charged for uploads, blobs, and bytes that wait to be erased",
+    ),
 )
 
 devices = Table(
@@ -251,5 +258,7 @@ erasures = Table(
     metadata,
     Column("blob", Text, primary_key=True, comment="whose bytes are to be erased; nobody can fetch it any more"),
     Column("since_ms", BigInteger, nullable=False, index=True),
+    Column("user_id", BigInteger, comment="who is charged for it"),
+    Column("charge", BigInteger, nullable=False, server_default="0", comment="bytes, until it is gone"),
     sqlite_with_rowid=False,
 )
