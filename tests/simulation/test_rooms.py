@@ -21,6 +21,7 @@ from nightlight.protocol.messages import (
     ContactState,
     DeviceLink,
     KeyPackageCount,
+    KeyPackageUpload,
     UserDevices,
 )
 from tests.simulation.conftest import Friends
@@ -342,6 +343,39 @@ def test_a_device_that_stays_connected_for_weeks_renews_its_list_and_its_key_pac
         days = [read_key_package(packages.key_packages[0]).not_after_s // 86_400 for packages in (claimed, renewed)]
         assert days[1] - days[0] >= 24
         assert len(world.people["tomas"].link.streams) == 1
+
+    friends.run(story)
+
+
+def test_key_packages_that_the_server_may_not_have_are_offered_again(
+    friends: Friends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        tomas = world.client("tomas")
+        await tomas.wait_online()
+        await asyncio.sleep(30)
+        before = await tomas._hub.count_key_packages()
+        publish, offered = tomas._hub.publish_key_packages, []
+
+        async def lost_at_first(upload: KeyPackageUpload) -> KeyPackageCount:
+            offered.append(upload)
+            if len(offered) == 1:
+                raise UnavailableError("the request is lost")
+            return await publish(upload)
+
+        monkeypatch.setattr(tomas._hub, "publish_key_packages", lost_at_first)
+        for whose in (world.people["tomas"], world.people["mira"]):
+            whose.clock_offset_ms += 24 * DAY_MS
+        world.server_offset_ms += 24 * DAY_MS
+        tomas._connection.chore("key_packages")
+        await world.until(lambda: len(offered) == 2, "Tomas offers them again")
+        await asyncio.sleep(30)
+        tomas._connection.chore("key_packages")
+        await asyncio.sleep(30)
+        assert offered[0] == offered[1]
+        assert len(offered) == 2
+        held = await tomas._hub.count_key_packages()
+        assert held.remaining == before.remaining + len(offered[0].key_packages)
 
     friends.run(story)
 

@@ -178,9 +178,16 @@ class Housekeeping:
 
     async def publish_key_packages(self, device: Device, held: KeyPackageCount) -> None:
         """The server, which has ``held``, has enough key packages of this device."""
-        upload = KeyPackages(self._store, device.groups, self._surroundings).top_up(held)
-        if upload is not None:
+        packages = KeyPackages(self._store, device.groups, self._surroundings)
+        upload = packages.top_up(held)
+        if upload is None:
+            return
+        try:
             await self._hub.publish_key_packages(upload)
+        except RefusedError:
+            packages.settle()
+            raise
+        packages.settle()
 
     async def _tell_of_lost_rooms(self, device: Device) -> float | None:
         """The others in rooms that cannot go on here know; of one room they hear once an hour at most."""

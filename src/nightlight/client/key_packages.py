@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 
+import msgspec
+
 from nightlight.client.faults import crash_point
 from nightlight.client.groups import Groups
 from nightlight.client.store import Store
@@ -24,6 +26,7 @@ TOP_UP_AT = 25
 
 _REFERENCE_LABEL = b"MLS 1.0 KeyPackage Reference"
 _MESSAGE_HEAD_BYTES = 4
+_OFFERED = "offered_key_packages"
 
 
 def reference(message: bytes) -> bytes:
@@ -45,7 +48,13 @@ class KeyPackages:
         self._wanted = surroundings.key_packages
 
     def top_up(self, held: KeyPackageCount) -> KeyPackageUpload | None:
-        """What to publish when the server has ``held``; the private parts are durable. None: it has enough."""
+        """What to publish when the server has ``held``; the private parts are durable. None: it has enough.
+
+        The same again until ``settle``: the server may have them, and a repeat changes nothing there.
+        """
+        offered = self._store.get(_OFFERED)
+        if offered is not None:
+            return msgspec.msgpack.decode(offered, type=KeyPackageUpload)
         now_s = self._clock() // 1000
         ageing = self._store.last_key_package_ends_s() < now_s + RENEWED_EARLIER_S
         enough = held.remaining >= min(TOP_UP_AT, (self._wanted + 1) // 2)
@@ -60,5 +69,12 @@ class KeyPackages:
             last = [] if held.has_last_resort and not ageing else make(1, last_resort=True)
             references = [reference(message) for message in [*single, *last]]
             self._store.add_key_packages(references, now_s + LIFETIME_S)
+            upload = KeyPackageUpload(single, last[0] if last else None)
+            self._store.put(_OFFERED, msgspec.msgpack.encode(upload))
         crash_point("key_packages.after_store")
-        return KeyPackageUpload(single, last[0] if last else None)
+        return upload
+
+    def settle(self) -> None:
+        """The server has what was made last, or will not have it."""
+        with self._store.transaction():
+            self._store.delete_value(_OFFERED)

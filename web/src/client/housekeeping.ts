@@ -252,7 +252,18 @@ export class Housekeeping {
   async publishKeyPackages(held: KeyPackageCount): Promise<void> {
     const { store, groups } = this.#device;
     const upload = await this.#device.alone(() => topUp(store, groups, held));
-    if (upload !== null) await this.#hub.publishKeyPackages(upload);
+    if (upload === null) return;
+    const settle = (): Promise<void> =>
+      this.#write(() => {
+        store.offered.delete('');
+      });
+    try {
+      await this.#hub.publishKeyPackages(upload);
+    } catch (error) {
+      if (error instanceof RefusedError) await settle();
+      throw error;
+    }
+    await settle();
   }
 
   /** The others in rooms that cannot go on here know; of one room they hear once an hour at most. */

@@ -18,8 +18,14 @@ const RENEWED_EARLIER_S = 7 * 86_400;
 const WANTED = 100;
 const TOP_UP_AT = 25;
 
-/** What to publish when the server has `held`; the private parts are durable. Null: it has enough. */
+/**
+ * What to publish when the server has `held`; the private parts are durable. Null: it has enough.
+ *
+ * The same again while it is in `store.offered`: the server may have them, and a repeat changes nothing there.
+ */
 export async function topUp(store: Store, groups: Groups, held: KeyPackageCount): Promise<KeyPackageUpload | null> {
+  const offered = store.offered.get('');
+  if (offered !== null) return offered;
   const nowS = Math.floor(now() / 1000);
   const ends = [...store.keyPackages.values()].map(({ notAfterS }) => notAfterS);
   const ageing = Math.max(0, ...ends) < nowS + RENEWED_EARLIER_S;
@@ -35,6 +41,8 @@ export async function topUp(store: Store, groups: Groups, held: KeyPackageCount)
     const keyPackages: Bytes[] = [];
     for (let made = 0; made < missing; made += 1) keyPackages.push(await make(false));
     const lastResort = held.hasLastResort && !ageing ? null : await make(true);
-    return { keyPackages, lastResort };
+    const upload = { keyPackages, lastResort };
+    store.offered.put('', upload);
+    return upload;
   });
 }

@@ -24,6 +24,7 @@ import {
 } from './database.ts';
 import { StoreError, wiped } from './errors.ts';
 import type { FaultSeen, MessageKey } from './events.ts';
+import type { KeyPackageUpload } from './hub.ts';
 import {
   type Evidence,
   type Identity,
@@ -118,6 +119,8 @@ export class Store {
   readonly shownLink = new Table<ShownLink>('shown_link');
   /** The device that this one is taking in. */
   readonly takingIn = new Table<TakingIn>('taking_in');
+  /** Key packages that the server may not have yet. */
+  readonly offered = new Table<KeyPackageUpload>('offered');
   /** The account key that this device is putting in the place of another. */
   readonly replacing = new Table<Replacing>('replacing');
   /** What the person has to be told of keys and devices. */
