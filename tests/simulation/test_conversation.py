@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from nightlight.client import outbox
 from nightlight.client.events import Event, Message, MessageState, Typing
 from nightlight.client.sdk import Client
 from nightlight.errors import ProblemName, RefusedError
@@ -206,5 +207,28 @@ def test_receipts_can_be_switched_off(friends: Friends) -> None:
         second = await says(world, "mira", "hello again")
         await tomas.mark_read(world.room)
         await sees(world, "mira", second, lambda message: message.state is MessageState.READ)
+
+    friends.run(story, receipts=True)
+
+
+def test_more_receipts_than_one_report_holds_are_told_at_once(
+    friends: Friends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "RECEIPTS_IN_ONE", 2)
+
+    async def story(world: World) -> None:
+        mira, tomas = world.client("mira"), world.client("tomas")
+        await asyncio.gather(mira.wait_online(), tomas.wait_online())
+        said = [await mira.send(world.room, f"mile {number}") for number in range(5)]
+        await world.until(lambda: len(texts(tomas, world)) == len(said), "Tomas has them")
+        await tomas.mark_read(world.room)
+        await tomas.wait_settled()
+        assert tomas._store.owed_receipts(world.room, 10) == []
+
+        await mira.send(world.room, "one more")
+        await world.until(lambda: "one more" in texts(tomas, world), "Tomas has it")
+        await tomas.set_receipts(wanted=False)
+        await asyncio.sleep(60)
+        assert tomas._store.owed_receipts(world.room, 10) == []
 
     friends.run(story, receipts=True)

@@ -1,5 +1,6 @@
 """A hub that breaks the rules: what it changes is not shown, the fault is recorded, and people go on talking."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from nightlight.client.identity import new_store, registration
+from nightlight.client.inbox import HUB
 from nightlight.client.records import Standing
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, VerificationError
 from nightlight.mls.signing import SigningKey
@@ -27,7 +29,7 @@ from nightlight.protocol.messages import (
 from nightlight.protocol.roles import decode_roles, encode_roles
 from tests.simulation.conftest import Friends
 from tests.simulation.network import MemoryTransport
-from tests.simulation.world import URIS, World
+from tests.simulation.world import NAMES, URIS, World
 
 JUNO_S_DEVICE = "mimi://ring.example/d/juno/0000000000000000"
 
@@ -422,6 +424,26 @@ def test_nl_532_two_key_packages_of_one_device_are_refused(friends: Friends) -> 
         with pytest.raises(VerificationError) as refused:
             await mira.create_room([URIS["tomas"]])
         assert refused.value.check == "NL-532"
+
+    friends.run(story)
+
+
+def test_nl_322_a_device_list_that_is_older_than_the_key_packages_it_came_with_is_refused(friends: Friends) -> None:
+    async def story(world: World) -> None:
+        mira, tomas, juno = (world.client(name) for name in NAMES)
+        await asyncio.gather(*(client.wait_online() for client in (mira, tomas, juno)))
+        await mira.remove(world.room, [juno.user])  # so that she hears nothing of his devices
+        old = await juno._hub.device_list(tomas.user)
+        await world.link("tomas", "tablet")
+
+        def change(answer: Any) -> Any:
+            return msgspec.structs.replace(answer, devices=old) if isinstance(answer, ClaimedKeyPackages) else answer
+
+        dishonest(world, "juno", change)
+        with pytest.raises(VerificationError) as refused:
+            await juno.create_room([tomas.user])
+        assert refused.value.check == "NL-322"
+        assert [(fault.check, fault.culprit) for fault in juno.faults()] == [("NL-322", HUB)]
 
     friends.run(story)
 

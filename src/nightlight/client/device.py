@@ -316,10 +316,12 @@ class Device:
         return bool(self._store.rooms_with_receipts())
 
     def report_receipts(self) -> None:
-        """What the senders are owed is at the end of the outbox."""
+        """What the senders are owed is at the end of the outbox; nothing, if it has been switched off since."""
         for room in self._store.rooms_with_receipts():
-            item = self._outbox.report_receipts(room)
-            if item is not None:
+            if not self._store.preferences().receipts:
+                with self._store.transaction():
+                    self._store.forget_receipts(room)
+            while (item := self._outbox.report_receipts(room)) is not None:
                 self._queued(item)
 
     def _queued(self, item: OutboxItem) -> None:

@@ -212,6 +212,8 @@ class Housekeeping:
         try:
             await self._hub.create_room(room, device.group_info(room))
         except RefusedError as error:
+            if error.problem is ProblemName.UNAUTHENTICATED:
+                raise UnavailableError("the server does not know who this is") from error
             if error.problem is not ProblemName.CONFLICT or not await self._is_mine(room):
                 device.room_refused(room)
                 raise
@@ -221,7 +223,9 @@ class Housekeeping:
         """Whether the hub has the room from us already: its answer was lost."""
         try:
             await self._hub.room(room)
-        except RefusedError:
+        except RefusedError as error:
+            if error.problem is not ProblemName.NOT_FOUND:
+                raise UnavailableError("the server does not tell whose room it is") from error
             return False
         return True
 
@@ -230,7 +234,7 @@ class Housekeeping:
     ) -> list[bytes]:
         """A key package of each device of ``users`` that has any, or of ``devices`` alone, each of them checked.
 
-        Raises ``VerificationError`` as ``learn_devices``, and NL-532, having recorded the fault.
+        Raises ``VerificationError`` as ``learn_devices``, and NL-322 and NL-532, having recorded the fault.
         """
         packages: list[bytes] = []
         for user in users:
@@ -245,6 +249,9 @@ class Housekeeping:
                 if isinstance(error, MlsError):
                     raise VerificationError(error.check, error.reason) from error
                 raise
+            except LookUp:  # it gave the list together with the key packages
+                self._record_fault(device, "NL-322", HUB)
+                raise VerificationError("NL-322", "key packages under a newer device list than the one told") from None
             packages += claimed.key_packages
         return packages
 

@@ -394,12 +394,18 @@ export class Device {
     return this.store.receipts.keys().length > 0;
   }
 
-  /** What the senders are owed is at the end of the outbox. */
+  /** What the senders are owed is at the end of the outbox; nothing, if it has been switched off since. */
   reportReceipts(): Promise<void> {
+    const { receipts, settings } = this.store;
     return this.alone(async () => {
-      for (const room of new Set(this.store.receipts.values().map((receipt) => receipt.room))) {
-        const item = await this.outbox.reportReceipts(room);
-        if (item !== null) await this.#queued(item);
+      if (settings.get('receipts') === false) {
+        await this.store.transaction(() => {
+          for (const key of receipts.keys()) receipts.delete(key);
+        });
+      }
+      for (const room of new Set(receipts.values().map((receipt) => receipt.room))) {
+        let item = await this.outbox.reportReceipts(room);
+        for (; item !== null; item = await this.outbox.reportReceipts(room)) await this.#queued(item);
       }
     });
   }

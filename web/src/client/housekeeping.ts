@@ -305,6 +305,7 @@ export class Housekeeping {
       await this.#hub.createRoom(room, await this.#device.groupInfo(room));
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
+      if (error.problem === 'unauthenticated') throw new UnavailableError('the server does not know who this is');
       if (error.problem !== 'conflict' || !(await this.#isMine(room))) {
         await this.#device.roomRefused(room);
         throw error;
@@ -319,15 +320,16 @@ export class Housekeeping {
       await this.#hub.room(room);
       return true;
     } catch (error) {
-      if (error instanceof RefusedError) return false;
-      throw error;
+      if (!(error instanceof RefusedError)) throw error;
+      if (error.problem !== 'not_found') throw new UnavailableError('the server does not tell whose room it is');
+      return false;
     }
   }
 
   /**
    * A key package of each device of `users` that has any, or of `devices` alone, each of them checked.
    *
-   * Throws `VerificationError` as `learnDevices`; NL-532, having recorded the fault.
+   * Throws `VerificationError` as `learnDevices`; NL-322 and NL-532, having recorded the fault.
    */
   async claim(users: readonly UserUri[], devices: readonly DeviceUri[] | null = null): Promise<Bytes[]> {
     const packages: Bytes[] = [];
@@ -336,7 +338,9 @@ export class Housekeeping {
       const listed = await this.#pin(user, claimed.devices);
       try {
         await this.#checkClaimed(claimed, listed);
-      } catch (error) {
+      } catch (caught) {
+        // A list that is too old came together with the key packages.
+        const error = caught instanceof LookUp ? new VerificationError('NL-322', 'a newer device list') : caught;
         if (!(
           error instanceof MlsError ||
           error instanceof RemoteProtocolError ||
