@@ -21,6 +21,7 @@ providers = ["{PROVIDER}"]
 submissions_per_second = 1000000
 submissions_burst = 1000000
 arrivals_burst = 1000000
+claims_burst = 1000000
 connections_max = 1000000
 connections_per_address_max = 1000000
 purge_seconds = 86400

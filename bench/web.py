@@ -46,6 +46,7 @@ requests_per_second = 100000
 requests_burst = 100000
 arrivals_per_second = 100000
 arrivals_burst = 100000
+claims_burst = 100000
 log_level = "warning"
 """
 

@@ -246,6 +246,33 @@ async def test_an_upload_that_is_repeated_does_not_offer_again_what_was_claimed(
     assert kept == [0] * 5
 
 
+@pytest.mark.parametrize("settings", [{"claims_per_hour": 1, "claims_burst": 2}])
+async def test_a_person_claims_only_so_many_key_packages_of_another(mira: Line, tomas: Line, juno: Line) -> None:
+    for contact in (tomas, juno):
+        await befriend(mira, contact)
+    await befriend(tomas, juno)
+    for _ in range(2):
+        await mira.claim(tomas.device.user)
+    response = await mira.raw("POST", "/v1/key-packages/claim", KeyPackageClaim(tomas.device.user))
+    assert (response.status_code, problem(response)) == (429, "too_many")  # NL-566
+    assert int(response.headers["retry-after"]) > 3_000
+    assert await mira.claim(juno.device.user)
+    assert await juno.claim(tomas.device.user)
+
+
+async def test_a_device_has_only_its_ten_newest_tokens(hub: Hub, mira: Line) -> None:
+    tokens = [mira.token]
+    for _ in range(11):
+        await mira.sign_in()
+        tokens.append(mira.token)
+    holds: list[bool] = []
+    for mira.token in tokens:
+        holds.append((await mira.raw("GET", "/v1/contacts")).is_success)
+    assert holds == [False] * 2 + [True] * 10
+    with hub.database.snapshot() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar_one() == 10
+
+
 async def test_key_packages_of_strangers_cannot_be_claimed(mira: Line, tomas: Line) -> None:  # NL-448
     await mira.contact(ContactAction.REQUEST, tomas.device.user)
     for user in (tomas.device.user, HANNA):

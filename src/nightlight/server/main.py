@@ -70,6 +70,7 @@ STREAM_PATH = "/v1/stream"
 _KEY_BYTES = 32
 _S = 1_000
 _MINUTE_MS = 60_000
+_HOUR_S = 3_600
 _WEBSOCKET_SLACK = 4
 """A frame this many times too large is still read, so that it can be refused in words."""
 _BACKLOG = 2_048
@@ -178,6 +179,7 @@ def compose(
     )
     allowances = Allowances[int](time.monotonic, settings.requests_per_second, settings.requests_burst)
     arrivals = Allowances[str](time.monotonic, settings.arrivals_per_second, settings.arrivals_burst)
+    claims = Allowances[tuple[int, str]](time.monotonic, settings.claims_per_hour / _HOUR_S, settings.claims_burst)
     check_arrival = limit_arrivals(arrivals, settings.trusted_proxies)
     check_caller = require_caller(authentication, allowances)
     admission = Admission(arrivals, settings.trusted_proxies, settings.connections_per_address_max)
@@ -225,7 +227,9 @@ def compose(
         _log.warning("no web app", reason="it has not been built")
     http = Litestar(
         route_handlers=[
-            user_api(authentication, directory, device_lists, contacts, room_service, check_caller, check_arrival),
+            user_api(
+                authentication, directory, device_lists, contacts, room_service, claims, check_caller, check_arrival
+            ),
             blob_api(blobs, check_caller),
             public_api(directory, metrics, check_ready),
             *([] if app is None else [app]),

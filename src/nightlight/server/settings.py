@@ -75,6 +75,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     arrivals_per_second: Positive = 20
     """Registrations, challenges and sign-ins from one client address."""
     arrivals_burst: Positive = 5_000
+    claims_per_hour: Positive = 60
+    """Key packages that one person claims of one other, or of their own devices."""
+    claims_burst: Positive = 200
     connections_max: Positive = 20_000
     """TCP connections at once, whoever holds them and whatever for."""
     connections_per_address_max: Positive = 5_000

@@ -19,7 +19,7 @@ class Allowance:
 
     __slots__ = ("_burst", "_clock", "_counted_at", "_left", "_per_second")
 
-    def __init__(self, clock: Seconds, per_second: int, burst: int) -> None:
+    def __init__(self, clock: Seconds, per_second: float, burst: int) -> None:
         """Full: ``burst`` may be taken at once, and ``per_second`` in the long run. ``clock`` never jumps."""
         self._clock = clock
         self._per_second = per_second
@@ -44,7 +44,7 @@ class Allowances(Generic[Who]):
     At most 100,000 are remembered, about 300 bytes each.
     """
 
-    def __init__(self, clock: Seconds, per_second: int, burst: int) -> None:
+    def __init__(self, clock: Seconds, per_second: float, burst: int) -> None:
         """As ``Allowance``."""
         self._clock = clock
         self._per_second = per_second

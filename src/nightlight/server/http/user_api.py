@@ -32,6 +32,7 @@ from nightlight.protocol.messages import (
     SignIn,
     UserDevices,
 )
+from nightlight.server.http.allowance import Allowances
 from nightlight.server.http.caller import Signed, signed_caller
 from nightlight.server.services.authentication import Authentication
 from nightlight.server.services.contacts import ContactService
@@ -44,6 +45,7 @@ Directing = NamedDependency[SkipValidation[DirectoryService]]
 Listing = NamedDependency[SkipValidation[DeviceListService]]
 Contacting = NamedDependency[SkipValidation[ContactService]]
 Rooming = NamedDependency[SkipValidation[RoomService]]
+Claiming = NamedDependency[SkipValidation[Allowances[tuple[int, str]]]]
 Host = NamedDependency[SkipValidation[str]]
 Query = Annotated[str, QueryParameter(max_length=255)]
 OptionalQuery = Annotated[str | None, QueryParameter(max_length=255)]
@@ -128,8 +130,11 @@ async def count_key_packages(caller: Signed, directory: Directing) -> KeyPackage
 
 
 @post("/key-packages/claim", summary="Take a key package of each device of a contact", status_code=200)
-async def claim(caller: Signed, data: JSONBody[KeyPackageClaim], directory: Directing) -> ClaimedKeyPackages:
-    """As ``DirectoryService.claim``."""
+async def claim(
+    caller: Signed, data: JSONBody[KeyPackageClaim], directory: Directing, claims: Claiming
+) -> ClaimedKeyPackages:
+    """As ``DirectoryService.claim``. Raises ``RefusedError`` ``too_many`` NL-566 for too often, of one person."""
+    claims.take((caller.user_id, data.user))  # NL-566
     return await directory.claim(caller, data)
 
 
@@ -175,6 +180,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
     device_lists: DeviceListService,
     contacts: ContactService,
     rooms: RoomService,
+    claims: Allowances[tuple[int, str]],
     check_caller: Guard,
     check_arrival: Guard,
 ) -> Router:
@@ -212,6 +218,7 @@ def user_api(  # noqa: PLR0913, PLR0917 - all that its handlers call
             "device_lists": Provide(lambda: device_lists, sync_to_thread=False),
             "contacts": Provide(lambda: contacts, sync_to_thread=False),
             "rooms": Provide(lambda: rooms, sync_to_thread=False),
+            "claims": Provide(lambda: claims, sync_to_thread=False),
             "caller": Provide(signed_caller, sync_to_thread=False),
             "host": Provide(asked_host, sync_to_thread=False),
         },

@@ -153,7 +153,7 @@ class Accounts(Protocol):
         """The account of ``user``."""
 
     async def devices(self, user_id: int) -> list[Device]:
-        """Every device the user ever had, in the order they came."""
+        """The user's devices that are not revoked, in the order they came."""
 
     async def device(self, device: DeviceUri) -> Device | None:
         """The device of that URI."""
@@ -194,8 +194,8 @@ class Accounts(Protocol):
     async def spend_nonce(self, nonce: bytes, expires_at_ms: TimestampMs) -> bool:
         """False where the nonce was spent before."""
 
-    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs) -> None:
-        """The token signs the device in until then."""
+    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs, kept: int) -> None:
+        """The token signs the device in until then; of its tokens, ``kept`` are left, the newest."""
 
     async def caller(self, token_hash: bytes, now_ms: TimestampMs) -> Caller | None:
         """The device that the token signs in, unless it has expired or the device was revoked."""

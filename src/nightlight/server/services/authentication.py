@@ -18,6 +18,8 @@ from nightlight.server.ports.delivery import Caller, Clock, DeliveryStore, Rando
 _RANDOM_BYTES = 16
 _MAC_BYTES = 16
 _TOKEN_BYTES = 32
+_SESSIONS = 10
+"""Tokens of one device that hold at once; whoever signs in again and again has the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ class Authentication:
         return Challenge(self.origins.of(host), random + self._mac(random, uri, expires_at_ms), expires_at_ms)
 
     async def sign_in(self, answer: SignIn, host: str) -> Session:
-        """The device's token, fresh; it signed in at ``host``. Every failure looks the same, but to a device itself.
+        """The device's token, fresh, beside at most nine older ones; it signed in at ``host``.
 
-        Raises ``RefusedError`` ``unauthenticated``: not our challenge or an expired one (NL-450), a signature that
-        does not hold (NL-451), an answer given before (NL-452); ``device_removed`` NL-489: this device is on its
-        user's list no longer; ``RemoteProtocolError``.
+        Every failure looks the same, but to a device itself. Raises ``RefusedError`` ``unauthenticated``: not our
+        challenge or an expired one (NL-450), a signature that does not hold (NL-451), an answer given before (NL-452);
+        ``device_removed`` NL-489: this device is on its user's list no longer; ``RemoteProtocolError``.
         """
         device = parse_device_uri(answer.device)
         now_ms = self.clock()
@@ -71,7 +73,7 @@ class Authentication:
             if not await unit.accounts.spend_nonce(answer.nonce, expires_at_ms):
                 raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-452
             text = urlsafe_b64encode(token).rstrip(b"=").decode()
-            await unit.accounts.add_session(_hash(text), known.device_id, session_expires_at_ms)
+            await unit.accounts.add_session(_hash(text), known.device_id, session_expires_at_ms, _SESSIONS)
         return Session(text, session_expires_at_ms)
 
     async def authenticate(self, token: str) -> Caller:

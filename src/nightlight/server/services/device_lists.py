@@ -106,11 +106,7 @@ class DeviceListService:
     ) -> _Told:
         """The list is the newest, and whom it leaves out is signed out."""
         kept = {entry.uri for entry in listed.devices}
-        gone = [
-            device
-            for device in await unit.accounts.devices(account.user_id)
-            if device.device not in kept and not device.revoked
-        ]
+        gone = [device for device in await unit.accounts.devices(account.user_id) if device.device not in kept]
         account = replace(account, list_version=listed.version, device_list=device_list, listed_at_ms=now_ms)
         revoked = [device.device_id for device in gone]
         await unit.accounts.replace_list(account, revoked)

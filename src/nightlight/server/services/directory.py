@@ -166,7 +166,7 @@ class DirectoryService:
             devices = [
                 device
                 for device in await unit.accounts.devices(account.user_id)
-                if not device.revoked and device.device != caller.device
+                if device.device != caller.device
                 if claim.devices is None or device.device in claim.devices
             ]
             claimed = [await unit.accounts.claim_key_package(device.device_id, now_ms) for device in devices]

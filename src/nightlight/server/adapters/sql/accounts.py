@@ -72,7 +72,8 @@ class SqlAccounts:
 
     async def devices(self, user_id: int) -> list[Device]:
         """As the port says."""
-        found = select(*_DEVICE).where(devices.c.user_id == user_id).order_by(devices.c.device_id)
+        mine = devices.c.user_id == user_id, devices.c.revoked_at_ms.is_(None)
+        found = select(*_DEVICE).where(*mine).order_by(devices.c.device_id)
         return [_device(*row) for row in self._connection.execute(found)]
 
     async def device(self, device: DeviceUri) -> Device | None:
@@ -173,11 +174,14 @@ class SqlAccounts:
         spent = upsert(used_nonces).values(nonce=nonce, expires_at_ms=expires_at_ms).on_conflict_do_nothing()
         return self._connection.execute(spent).rowcount == 1
 
-    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs) -> None:
+    async def add_session(self, token_hash: bytes, device_id: int, expires_at_ms: TimestampMs, kept: int) -> None:
         """As the port says."""
         self._connection.execute(
             insert(sessions).values(token_hash=token_hash, device_id=device_id, expires_at_ms=expires_at_ms)
         )
+        mine, this = sessions.c.device_id == device_id, sessions.c.token_hash == token_hash
+        newest = select(sessions.c.token_hash).where(mine).order_by(this.desc(), sessions.c.expires_at_ms.desc())
+        self._connection.execute(delete(sessions).where(mine, sessions.c.token_hash.not_in(newest.limit(kept))))
 
     async def caller(self, token_hash: bytes, now_ms: TimestampMs) -> Caller | None:
         """As the port says."""
