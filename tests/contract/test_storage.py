@@ -3,7 +3,8 @@
 import resource
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from nightlight.server.adapters.sql import migrations
 from nightlight.server.adapters.sql.database import Database
 from nightlight.server.adapters.sql.tables import metadata
 from nightlight.server.domain.records import DAY_MS, RECORDS
+from nightlight.server.http.metrics import Metrics
 from nightlight.server.main import DATABASE
+from nightlight.server.ports.delivery import Clock
 from nightlight.server.services.retention import RetentionService
 from tests.contract.conftest import Hub
 from tests.contract.device import Line, befriend, room_of_two, submission_id
@@ -146,7 +149,15 @@ async def purge_in(hub: Hub, days: float) -> dict[str, int]:
     def later() -> TimestampMs:
         return TimestampMs(hub.clock() + int(days * DAY_MS))
 
-    return await RetentionService(hub.application.delivery.store, later).purge()
+    return await retention(hub, later, ahead_days_max=1_000).purge()
+
+
+def retention(
+    hub: Hub, clock: Clock, monotonic: Callable[[], float] = time.monotonic, *, ahead_days_max: int = 1
+) -> RetentionService:
+    """The purge of ``hub``, by another clock than its own."""
+    store = hub.application.delivery.store
+    return RetentionService(store, clock, monotonic, Metrics(lambda: 0), ahead_days_max * DAY_MS)
 
 
 def count(hub: Hub, table: str) -> int:
@@ -223,6 +234,38 @@ async def test_a_purge_with_nothing_to_erase_reads_no_table_from_end_to_end(hub:
     scans = [step.detail for step in plan if step.detail.startswith("SCAN") and "INDEX" not in step.detail]
     in_order = {"payloads", "entries"}  # their rows lie in the order in which they came
     assert scans == [] or table in in_order | {"day_keys"}, plan
+
+
+async def test_a_clock_that_is_far_ahead_erases_nothing(hub: Hub, lake: RoomUri) -> None:
+    assert lake
+    ran_s = 0.0
+    purge = retention(hub, hub.clock, lambda: ran_s)
+    gauge = "nightlight_purge_held"
+
+    def held() -> float | None:
+        assert isinstance(purge.meter, Metrics)
+        return purge.meter.registry.get_sample_value(gauge)
+
+    assert await purge.purge()
+    hub.clock.ahead_ms = 31 * DAY_MS
+    assert await purge.purge() == {}
+    assert (held(), count(hub, "payloads")) == (1, 1)
+    assert await retention(hub, hub.clock).purge() == {}  # nor after a restart
+    hub.clock.ahead_ms = 0
+    assert (await purge.purge())["payloads"] == 0
+    assert held() == 0
+    hub.clock.ahead_ms, ran_s = 31 * DAY_MS, 31 * 86_400.0  # so much time has passed
+    assert (await purge.purge())["payloads"] == 1
+
+
+async def test_after_a_long_stop_nothing_is_erased_until_the_operator_says_so(hub: Hub, lake: RoomUri) -> None:
+    assert lake
+    assert await retention(hub, hub.clock).purge()
+    hub.clock.ahead_ms = 31 * DAY_MS
+    assert await retention(hub, hub.clock).purge() == {}
+    confirmed = await retention(hub, hub.clock, ahead_days_max=32).purge()
+    assert confirmed["payloads"] == 1
+    assert await retention(hub, hub.clock).purge() == dict.fromkeys(confirmed, 0)
 
 
 async def test_every_retention_has_a_purge(hub: Hub) -> None:

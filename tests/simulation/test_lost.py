@@ -1,6 +1,7 @@
 """Devices that cannot go on in a room: away for weeks, or shown a commit that they cannot use; others add them anew."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +15,7 @@ from nightlight.client.sdk import Client
 from nightlight.errors import ProblemName, RefusedError
 from nightlight.protocol.messages import Delivery, EntryKind, ServerFrame
 from nightlight.server.domain.records import RECORDS
+from nightlight.server.http.metrics import Metrics
 from nightlight.server.services.retention import RetentionService
 from tests.simulation.conftest import Friends
 from tests.simulation.world import KEY_PACKAGES, NAMES, URIS, World
@@ -46,7 +48,8 @@ async def pass_days(world: World, days: int) -> None:
     server = world.server
     assert server is not None
     store = server.delivery.store
-    await RetentionService(store, server.delivery.clock).purge()
+    confirmed = 1_000 * DAY_MS
+    await RetentionService(store, server.delivery.clock, time.monotonic, Metrics(lambda: 0), confirmed).purge()
 
 
 async def go_away(world: World, name: str) -> None:

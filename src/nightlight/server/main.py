@@ -193,7 +193,7 @@ def compose(
         uploads_max=settings.uploads_max,
         chunk_bytes=min(CHUNK_BYTES, settings.body_bytes_max),
     )
-    retention = RetentionService(store, clock)
+    retention = RetentionService(store, clock, time.monotonic, metrics, settings.clock_ahead_hours_max * _HOUR_S * _S)
     services = StreamServices(authentication, delivery, log, TypingService(store, connections, rooms))
     stream = Stream(services, connections, admission, _stream_limits(settings))
 

@@ -103,6 +103,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """With less on the data folder's disk, the server is not ready: its write-ahead log alone may need 33 MB."""
     cursor_flush_ms: Positive = 1_000
     purge_seconds: Positive = 60
+    clock_ahead_hours_max: Positive = 24
+    """How much further than known the clock may be, since the last purge, for anything to be erased by it."""
     cached_rooms: Positive = 60_000
     cached_groups: Positive = 256
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"

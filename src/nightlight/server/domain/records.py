@@ -66,5 +66,6 @@ RECORDS: tuple[Record, ...] = (
     Record("uploads", "let a device go on with an upload", "created_at_ms", DAY_MS, Disclosure.NEVER),
     Record("blobs", "hold sealed attachments for devices to fetch", "created_at_ms", 60 * DAY_MS, Disclosure.NEVER),
     Record("erasures", "erase the bytes of a blob that is gone", "the bytes' end", None, Disclosure.NEVER),
+    Record("purges", "erase nothing by a clock that is far ahead", "the next purge", None, Disclosure.NEVER),
     Record("day_keys", "check the frank of a reported message", "the day", 400 * DAY_MS, Disclosure.NEVER),
 )

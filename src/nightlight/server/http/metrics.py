@@ -38,6 +38,9 @@ class Metrics:
         self._requests = Counter(
             "nightlight_requests", "HTTP requests answered.", ["route", "status"], registry=self.registry
         )
+        self._purge_held = Gauge(
+            "nightlight_purge_held", "1: nothing is erased, since the clock is far ahead.", registry=self.registry
+        )
         connected = Gauge("nightlight_connections", "Devices connected now.", registry=self.registry)
         connected.set_function(connections)
 
@@ -52,6 +55,10 @@ class Metrics:
     def failed_batch(self) -> None:
         """As ``ports.delivery.Meter``."""
         self._failed_batches.inc()
+
+    def purge_held(self, *, held: bool) -> None:
+        """As ``ports.delivery.Meter``."""
+        self._purge_held.set(held)
 
     async def count_request(self, message: Message, scope: Scope) -> None:
         """Litestar's hook before an answer. The label is the route's template, never the path."""

@@ -331,6 +331,12 @@ class Housekeeping(Protocol):
         The bytes of blobs among them are to be erased since ``now_ms``: a chunk may be on its way until now.
         """
 
+    async def latest_purge(self) -> TimestampMs | None:
+        """The latest time at which the purge has run."""
+
+    async def note_purge(self, now_ms: TimestampMs) -> None:
+        """The purge has run; it never ran later than it did."""
+
 
 class DeliveryUnit(Protocol):
     """One transaction."""
@@ -373,6 +379,9 @@ class Meter(Protocol):
 
     def failed_batch(self) -> None:
         """Nothing of a batch is durable."""
+
+    def purge_held(self, *, held: bool) -> None:
+        """Whether nothing is erased because the clock is further ahead than it can be."""
 
 
 class Bus(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from nightlight.protocol.ids import BlobId, TimestampMs
 from nightlight.server.adapters.sql.blobs import remove
@@ -16,6 +17,7 @@ from nightlight.server.adapters.sql.tables import (
     links,
     members,
     payloads,
+    purges,
     recoveries,
     rooms,
     sessions,
@@ -79,6 +81,21 @@ class SqlHousekeeping:
         gone = [BlobId(blob) for blob in self._connection.execute(old).scalars()]
         remove(self._connection, gone, now_ms)
         return len(gone)
+
+    async def latest_purge(self) -> TimestampMs | None:
+        """As the port says."""
+        latest = self._connection.execute(select(purges.c.latest_ms)).scalar_one_or_none()
+        return None if latest is None else TimestampMs(latest)
+
+    async def note_purge(self, now_ms: TimestampMs) -> None:
+        """As the port says."""
+        run = upsert(purges).values(purge_id=1, latest_ms=now_ms)
+        later = run.on_conflict_do_update(
+            index_elements=[purges.c.purge_id],
+            set_={"latest_ms": run.excluded.latest_ms},
+            where=purges.c.latest_ms < run.excluded.latest_ms,
+        )
+        self._connection.execute(later)
 
 
 def _sessions(connection: Connection, before_ms: TimestampMs, rows_max: int) -> int:

@@ -262,3 +262,10 @@ erasures = Table(
     Column("charge", BigInteger, nullable=False, server_default="0", comment="bytes, until it is gone"),
     sqlite_with_rowid=False,
 )
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("purge_id", Integer, primary_key=True, autoincrement=False, comment="1: there is one row"),
+    Column("latest_ms", BigInteger, nullable=False, comment="the latest time at which the purge has run"),
+)
