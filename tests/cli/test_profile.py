@@ -12,7 +12,7 @@ from keyring.backend import KeyringBackend
 
 from nightlight.cli.faults import InputError
 from nightlight.cli.people import read_person
-from nightlight.cli.profile import Who, create_profile
+from nightlight.cli.profile import NewProfile, Who
 from nightlight.errors import UnavailableError
 from tests.support.server import ServerProcess
 
@@ -50,7 +50,7 @@ async def test_the_keyring_keeps_the_key_and_opens_the_store(
     await server_process.start()
     home = tmp_path / "home"
 
-    await (await create_profile(home, ALICE, server_process.url, None)).close()
+    await (await NewProfile(server=server_process.url, home=home).register(ALICE)).close()
 
     (key,) = memory_keyring.passwords.values()
     assert re.fullmatch("[0-9a-f]{64}", key)
@@ -69,7 +69,9 @@ async def test_a_key_file_is_made_for_its_owner_alone(server_process: ServerProc
     await server_process.start()
     key_file = tmp_path / "keys" / "alice.key"
 
-    await (await create_profile(tmp_path / "home", ALICE, server_process.url, key_file)).close()
+    await (
+        await NewProfile(server=server_process.url, home=tmp_path / "home", key_file=key_file).register(ALICE)
+    ).close()
 
     assert key_file.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "home" / "alice@courier.example").stat().st_mode & 0o777 == 0o700
@@ -80,13 +82,13 @@ async def test_a_key_file_is_made_for_its_owner_alone(server_process: ServerProc
 async def test_registering_goes_on_after_a_server_that_was_away(server_process: ServerProcess, tmp_path: Path) -> None:
     key_file = tmp_path / "key"
     with pytest.raises(UnavailableError):
-        await create_profile(tmp_path, ALICE, server_process.url, key_file)
+        await NewProfile(server=server_process.url, home=tmp_path, key_file=key_file).register(ALICE)
     with pytest.raises(InputError, match="has no profile"):
         async with Who(home=tmp_path).device():
             pass
 
     await server_process.start()
-    client = await create_profile(tmp_path, ALICE, server_process.url, key_file)
+    client = await NewProfile(server=server_process.url, home=tmp_path, key_file=key_file).register(ALICE)
     await client.close()
     async with Who(home=tmp_path).device() as opened:
         assert opened.device == client.device

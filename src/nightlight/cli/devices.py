@@ -14,9 +14,8 @@ from nightlight.cli.conversation import go_online
 from nightlight.cli.faults import InputError
 from nightlight.cli.output import clock_time, print_json, print_line, print_table, qr_code, say
 from nightlight.cli.people import read_person, written
-from nightlight.cli.profile import DEFAULT_HOME, DEFAULT_WHO, Home, Who, keep_profile, new_device
+from nightlight.cli.profile import DEFAULT_NEW_PROFILE, DEFAULT_WHO, NewProfile, Who
 from nightlight.cli.recovery import NOT_WORDS, ask_words
-from nightlight.cli.register import DEFAULT_SERVER, KeyFile, Server
 from nightlight.client.sdk import Client
 from nightlight.errors import ProblemName, RefusedError, RemoteProtocolError, UnavailableError, VerificationError
 from nightlight.protocol.ids import DeviceUri, TimestampMs
@@ -72,9 +71,7 @@ async def link(
     person: Person,
     /,
     *,
-    server: Server = DEFAULT_SERVER,
-    home: Home = DEFAULT_HOME,
-    key_file: KeyFile = None,
+    where: NewProfile = DEFAULT_NEW_PROFILE,
     json: Json = False,
 ) -> None:
     """Make this machine one more device of yours: it shows a code, which you give to a device that you have.
@@ -82,7 +79,7 @@ async def link(
     With --json it prints one value with the code, and one more once it is linked.
     """
     user = read_person(person)
-    new = new_device(home, user, server, key_file)
+    new = where.linking(user)
     try:
         _show(new.code, json=json)
         try:
@@ -91,7 +88,7 @@ async def link(
             if error.check == "NL-352":
                 raise InputError("nobody has taken this device in, and the code has expired") from error
             raise
-        keep_profile(home, user, key_file)
+        where.keep(user)
     finally:
         await new.close()
     if json:

@@ -78,38 +78,56 @@ class Who:
 DEFAULT_WHO = Who()
 
 
-async def create_profile(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> Client:
-    """A new device of a new person, registered at the server, with its profile in ``home``.
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class NewProfile:
+    """Where a device that is not there yet is to be, and the server that it is to know."""
 
-    Its store key is in ``key_file`` (made if it is not there) or in the keyring. After ``UnavailableError`` the same
-    call goes on where it was; after ``InputError`` or ``RefusedError`` nothing of the profile is left.
-    """
-    folder = _new_folder(home, user)
-    try:
-        key = _new_key(folder, key_file)
-        client = await Client.register(server_url, user, folder / "store.db", store_key=key)
-    except (InputError, RefusedError):
-        shutil.rmtree(folder)
-        raise
-    _write(folder, key_file)
-    return client
+    server: Annotated[str, Parameter(env_var="NIGHTLIGHT_SERVER", help="Where the provider's server is.")] = (
+        "http://127.0.0.1:8440"
+    )
+    home: Home = DEFAULT_HOME
+    key_file: Annotated[
+        Path | None,
+        Parameter(
+            env_var="NIGHTLIGHT_KEY_FILE",
+            help="Keep the local store's key in this file (made if it is not there) and not in the keyring.",
+        ),
+    ] = None
+
+    async def register(self, user: UserUri) -> Client:
+        """A new device of a new person, registered at the server, with its profile.
+
+        Its store key is in ``key_file`` (made if it is not there) or in the keyring. After ``UnavailableError`` the
+        same call goes on where it was; after ``InputError`` or ``RefusedError`` nothing of the profile is left.
+        """
+        folder = _new_folder(self.home, user)
+        try:
+            key = _new_key(folder, self.key_file)
+            client = await Client.register(self.server, user, folder / "store.db", store_key=key)
+        except (InputError, RefusedError):
+            shutil.rmtree(folder)
+            raise
+        self.keep(user)
+        return client
+
+    def linking(self, user: UserUri) -> NewDevice:
+        """A device of ``user`` that is to be linked; ``keep`` once it is."""
+        folder = _new_folder(self.home, user)
+        return NewDevice.at(self.server, user, folder / "store.db", store_key=_new_key(folder, self.key_file))
+
+    def recovering(self, user: UserUri) -> Recovering:
+        """A device of ``user`` that is to be recovered; ``keep`` once it is."""
+        folder = _new_folder(self.home, user)
+        return Recovering.at(self.server, user, folder / "store.db", store_key=_new_key(folder, self.key_file))
+
+    def keep(self, user: UserUri) -> None:
+        """The device is a profile of this machine."""
+        profile = _Profile(None if self.key_file is None else str(self.key_file.expanduser().absolute()))
+        (_folder_of(self.home, user) / PROFILE).write_bytes(msgspec.json.encode(profile))
 
 
-def new_device(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> NewDevice:
-    """A device of ``user`` that is to be linked, with its store in ``home``; ``keep_profile`` once it is."""
-    folder = _new_folder(home, user)
-    return NewDevice.at(server_url, user, folder / "store.db", store_key=_new_key(folder, key_file))
-
-
-def recovering_device(home: Path, user: UserUri, server_url: str, key_file: Path | None) -> Recovering:
-    """A device of ``user`` that is to be recovered, with its store in ``home``; ``keep_profile`` once it is."""
-    folder = _new_folder(home, user)
-    return Recovering.at(server_url, user, folder / "store.db", store_key=_new_key(folder, key_file))
-
-
-def keep_profile(home: Path, user: UserUri, key_file: Path | None) -> None:
-    """The device that was linked or recovered is a profile of this machine."""
-    _write(_folder_of(home, user), key_file)
+DEFAULT_NEW_PROFILE = NewProfile()
 
 
 def _folder_of(home: Path, user: UserUri) -> Path:
@@ -135,11 +153,6 @@ def _new_key(folder: Path, key_file: Path | None) -> bytes:
     except keyring.errors.KeyringError:
         raise InputError("this machine has no keyring to use; keep the key in a file: --key-file FILE") from None
     return bytes.fromhex(key)
-
-
-def _write(folder: Path, key_file: Path | None) -> None:
-    profile = _Profile(key_file=None if key_file is None else str(key_file.expanduser().absolute()))
-    (folder / PROFILE).write_bytes(msgspec.json.encode(profile))
 
 
 def _stored_key(folder: Path) -> bytes:

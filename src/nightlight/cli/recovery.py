@@ -13,8 +13,7 @@ from nightlight.cli.conversation import go_online
 from nightlight.cli.faults import InputError
 from nightlight.cli.output import clock_time, print_json, print_line
 from nightlight.cli.people import read_person, written
-from nightlight.cli.profile import DEFAULT_HOME, DEFAULT_WHO, Home, Who, keep_profile, recovering_device
-from nightlight.cli.register import DEFAULT_SERVER, KeyFile, Server
+from nightlight.cli.profile import DEFAULT_NEW_PROFILE, DEFAULT_WHO, NewProfile, Who
 from nightlight.client.sdk import Client, Recovering
 from nightlight.errors import ProblemName, RefusedError, UnavailableError, VerificationError
 from nightlight.protocol.ids import TimestampMs
@@ -76,9 +75,7 @@ async def use(
     person: Person,
     /,
     *,
-    server: Server = DEFAULT_SERVER,
-    home: Home = DEFAULT_HOME,
-    key_file: KeyFile = None,
+    where: NewProfile = DEFAULT_NEW_PROFILE,
     json: Json = False,
 ) -> None:
     """Make this machine your only device, by your recovery key. It takes a day: run it again then.
@@ -86,7 +83,7 @@ async def use(
     Your other devices are told and can end it; then all of them are removed. Messages from before do not come back.
     """
     user = read_person(person)
-    fresh = recovering_device(home, user, server, key_file)
+    fresh = where.recovering(user)
     try:
         ready_at_ms = fresh.ready_at_ms or await _begin(fresh)
         try:
@@ -99,7 +96,7 @@ async def use(
                 fresh.forget()
                 raise InputError("a device of yours has ended this recovery, or another came before it") from error
             raise
-        keep_profile(home, user, key_file)
+        where.keep(user)
     finally:
         await fresh.close()
     if json:
