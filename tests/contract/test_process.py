@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from nightlight.protocol.ids import UserUri
 from nightlight.protocol.messages import ContactAction, Delivery
+from nightlight.server import main
 from nightlight.server.main import DATABASE, FRANKING_KEY
 from tests.contract.device import Device, Line, befriend, room_of_two
 from tests.support.server import ServerProcess
@@ -94,3 +97,28 @@ def test_a_mistake_in_the_settings_is_one_line_and_exit_code_two(tmp_path: Path)
     ended = subprocess.run([*SERVE, "--settings", settings, "--data", tmp_path], capture_output=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.decode().splitlines() == [f"nightlight: {settings}: unknown key `colour`"]
+
+
+def test_a_franking_key_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / FRANKING_KEY).write_bytes(bytes(31))
+    command = [*SERVE, "--data", str(tmp_path), "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+    assert FRANKING_KEY in line
+    assert (tmp_path / FRANKING_KEY).read_bytes() == bytes(31)
+
+
+def test_a_new_franking_key_is_durable_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_durable: list[str] = []
+    fsync = os.fsync
+
+    def note(opened: int) -> None:
+        fsync(opened)
+        is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
+        made_durable.append(" ".join(sorted(os.listdir(opened))) if is_folder else "file")
+
+    monkeypatch.setattr(os, "fsync", note)
+    key = main._key_file(tmp_path / FRANKING_KEY, os.urandom)
+    assert made_durable == ["file", FRANKING_KEY]
+    assert main._key_file(tmp_path / FRANKING_KEY, os.urandom) == key

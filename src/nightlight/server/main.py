@@ -131,7 +131,7 @@ def compose(
 ) -> Application:
     """The application on ``settings``, with its database migrated. ``origins``: where clients reach it.
 
-    Raises ``UnavailableError`` if the database cannot be opened.
+    Raises ``UnavailableError`` if the database cannot be opened, ``SettingsError`` if the franking key is none.
     """
     os.umask(0o077)
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -352,7 +352,10 @@ def _blob_store(settings: Settings) -> BlobStore:
 
 
 def _key_file(path: Path, random: Random) -> bytes:
-    """The 32 bytes in ``path``, which only we may read; made at the first start, whole or not at all."""
+    """The 32 bytes in ``path``, which only we may read; made at the first start, whole or not at all.
+
+    Durable before anybody is told of it: rooms name its public half for ever. Raises ``SettingsError``.
+    """
     if not path.exists():
         unfinished = path.with_suffix(".new")
         with unfinished.open("wb") as file:
@@ -360,7 +363,15 @@ def _key_file(path: Path, random: Random) -> bytes:
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
-    return path.read_bytes()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise SettingsError(f"{path}: not a key of {_KEY_BYTES} bytes; put it back from a backup")
+    return key
 
 
 def _log_as_json(level: str) -> None:
