@@ -44,7 +44,6 @@ CBOR = [*CONTENTS, *(bytes.fromhex(row["cbor"]) for row in read("cbor")["maps"] 
 REPORT = cbor.encode([[ONE_ID, MessageStatus.READ], [ONE_ID, MessageStatus.DELIVERED]])
 FRONT = write_vector(ROOM.encode()) + u64(7)
 PRIVATE = u16(1) + u16(2) + FRONT + b"\x01" + write_vector(b"\x00") + write_vector(bytes(28)) + write_vector(bytes(99))
-PUBLIC = u16(1) + u16(1) + FRONT + b"\x01\x00\x00\x00\x02" + write_vector(b"\x00") + b"\x03" + bytes(99)
 CODES = [row["code"].encode() for kind in ("codes", "refused") for row in read("contact-code")[kind]]
 URIS = [b"mimi://hub.example", ADA.encode(), PHONE.uri.encode(), ROOM.encode()]
 
@@ -151,7 +150,6 @@ DECODERS = [
     Decoder("bodies.read_problem", bodies.read_problem, [msgspec.json.encode(problem) for problem in PROBLEMS]),
     Decoder("cbor.decode", cbor.decode, CBOR, cbor.encode),
     Decoder("codec.read_private_message", codec.read_private_message, [PRIVATE]),
-    Decoder("codec.read_public_message_header", codec.read_public_message_header, [PUBLIC]),
     Decoder("content.decode", content.decode, CONTENTS, content.encode),
     Decoder("content.message_id", lambda data: content.message_id(ADA, ROOM, data), CONTENTS),
     Decoder("content.read_status_report", _status_report, [REPORT]),

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightlight.protocol import cbor, codec, content, franking, messages
-from nightlight.protocol.codec import ContentType, Reader, SenderType, u16, u64, write_vector
+from nightlight.protocol.codec import Reader, u16, u64, write_vector
 from nightlight.protocol.content import MessageStatus, MimiContent
 from nightlight.protocol.credential import DeviceList, LeafCredential, SignedDeviceList
 from nightlight.protocol.franking import Frank, FrankingAgent
@@ -41,16 +41,6 @@ def test_a_private_message(group: bytes, epoch: int, aad: bytes, sender: bytes, 
     message = u16(1) + u16(2) + write_vector(group) + u64(epoch) + b"\x01" + b"".join(vectors)
     header = codec.read_private_message(message)
     assert (header.group_id, header.epoch, header.authenticated_data) == (group, epoch, aad)
-    assert (header.encrypted_sender_data_length, header.ciphertext_length) == (len(sender), len(ciphertext))
-
-
-@given(st.binary(max_size=99), strategies.u64s, st.integers(0, 2**32 - 1), st.sampled_from(ContentType))
-def test_a_public_message(group: bytes, epoch: int, leaf: int, content_type: ContentType) -> None:
-    sender = bytes([SenderType.MEMBER]) + leaf.to_bytes(4, "big")
-    front = u16(1) + u16(1) + write_vector(group) + u64(epoch) + sender + write_vector(b"\x00")
-    header = codec.read_public_message_header(front + bytes([content_type]) + b"the rest")
-    assert (header.group_id, header.epoch, header.leaf_index) == (group, epoch, leaf)
-    assert header.content_type is content_type
 
 
 @given(strategies.cbor_values())

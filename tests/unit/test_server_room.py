@@ -59,7 +59,7 @@ def check(
 
 def header(*, group: bytes = b"mimi://ring.example/r/lake", epoch: int = 3) -> PrivateMessageHeader:
     """Of a message to ``room``."""
-    return PrivateMessageHeader(group, epoch, b"", 0, 0)
+    return PrivateMessageHeader(group, epoch, b"")
 
 
 def refusal_of(state: RoomState, committer: UserUri, added: list[Newcomer], removed: list[UserUri]) -> ProblemName:

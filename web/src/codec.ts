@@ -13,29 +13,15 @@ const MAX_VECTOR_BYTES = 2 ** 30 - 1;
 const ONE_BYTE_VECTOR = 2 ** 6 - 1;
 const TWO_BYTE_VECTOR = 2 ** 14 - 1;
 
-const MLS_PUBLIC_MESSAGE = new Uint8Array([0, 1, 0, 1]);
 const MLS_PRIVATE_MESSAGE = new Uint8Array([0, 1, 0, 2]);
 
-export const ContentType = { application: 1, proposal: 2, commit: 3 } as const;
-export const SenderType = { member: 1, external: 2, newMemberProposal: 3, newMemberCommit: 4 } as const;
+const APPLICATION = 1;
 
 /** What anyone can read of an application message. */
 export interface PrivateMessageHeader {
   readonly groupId: Bytes;
   readonly epoch: bigint;
   readonly authenticatedData: Bytes;
-  readonly encryptedSenderDataLength: number;
-  readonly ciphertextLength: number;
-}
-
-/** The front of a PublicMessage. `leafIndex` is null unless a member signed it. */
-export interface PublicMessageHeader {
-  readonly groupId: Bytes;
-  readonly epoch: bigint;
-  readonly senderType: number;
-  readonly leafIndex: number | null;
-  readonly authenticatedData: Bytes;
-  readonly contentType: number;
 }
 
 // --- bytes ----------------------------------------------------------------------------------------------------------
@@ -143,10 +129,6 @@ export class Reader {
     return this.#uint(2);
   }
 
-  u32(): number {
-    return this.#uint(4);
-  }
-
   u64(): bigint {
     return new DataView(this.take(8).buffer).getBigUint64(0);
   }
@@ -180,54 +162,24 @@ export class Reader {
 
 // --- MLS messages ---------------------------------------------------------------------------------------------------
 
-function readFront(message: Uint8Array, wireFormat: Uint8Array, kind: string): Reader {
-  if (!equal(message.subarray(0, wireFormat.length), wireFormat)) {
-    throw new RemoteProtocolError('NL-105', `not an MLS 1.0 ${kind}`);
-  }
-  return new Reader(message.subarray(wireFormat.length));
-}
-
 /**
  * `message` is an MLSMessage that holds one PrivateMessage of content type application, and nothing else.
  *
  * Throws `RemoteProtocolError` NL-101 to NL-103; NL-105 for another version or wire format; NL-106 for a handshake.
  */
 export function readPrivateMessage(message: Uint8Array): PrivateMessageHeader {
-  const reader = readFront(message, MLS_PRIVATE_MESSAGE, 'PrivateMessage');
+  if (!equal(message.subarray(0, MLS_PRIVATE_MESSAGE.length), MLS_PRIVATE_MESSAGE)) {
+    throw new RemoteProtocolError('NL-105', 'not an MLS 1.0 PrivateMessage');
+  }
+  const reader = new Reader(message.subarray(MLS_PRIVATE_MESSAGE.length));
   const groupId = reader.vector();
   const epoch = reader.u64();
-  if (reader.u8() !== ContentType.application) {
+  if (reader.u8() !== APPLICATION) {
     throw new RemoteProtocolError('NL-106', 'a PrivateMessage that is not application data');
   }
   const authenticatedData = reader.vector();
-  const encryptedSenderDataLength = reader.vector().length;
-  const ciphertextLength = reader.vector().length;
+  reader.vector();
+  reader.vector();
   reader.finish();
-  return { groupId, epoch, authenticatedData, encryptedSenderDataLength, ciphertextLength };
-}
-
-const SENDER_TYPES: ReadonlySet<number> = new Set(Object.values(SenderType));
-const CONTENT_TYPES: ReadonlySet<number> = new Set(Object.values(ContentType));
-
-function known(value: number, types: ReadonlySet<number>): number {
-  if (!types.has(value)) throw new RemoteProtocolError('NL-107', 'an unknown sender or content type');
-  return value;
-}
-
-/**
- * `message` starts as an MLSMessage with a PublicMessage; what follows the content type is not looked at.
- *
- * Throws `RemoteProtocolError` NL-101, NL-102; NL-105 for another version or wire format; NL-107 for a sender or content
- * type that RFC 9420 does not know.
- */
-export function readPublicMessageHeader(message: Uint8Array): PublicMessageHeader {
-  const reader = readFront(message, MLS_PUBLIC_MESSAGE, 'PublicMessage');
-  const groupId = reader.vector();
-  const epoch = reader.u64();
-  const senderType = known(reader.u8(), SENDER_TYPES);
-  const isMember = senderType === SenderType.member;
-  const index = isMember || senderType === SenderType.external ? reader.u32() : null;
-  const authenticatedData = reader.vector();
-  const contentType = known(reader.u8(), CONTENT_TYPES);
-  return { groupId, epoch, senderType, leafIndex: isMember ? index : null, authenticatedData, contentType };
+  return { groupId, epoch, authenticatedData };
 }

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { readAttachments } from '../src/attachment.ts';
 import * as bodies from '../src/bodies.ts';
 import * as cbor from '../src/cbor.ts';
-import { readPrivateMessage, readPublicMessageHeader, type Bytes } from '../src/codec.ts';
+import { readPrivateMessage, type Bytes } from '../src/codec.ts';
 import { decodeContactCode } from '../src/contact-code.ts';
 import * as content from '../src/content.ts';
 import { decodeLeafCredential, decodeSignedDeviceList, verifyDeviceList, verifyLeaf } from '../src/credential.ts';
@@ -57,7 +57,6 @@ async function decodersIn(setting: Setting): Promise<Record<string, Decoder>> {
     'bodies.read_problem': body(bodies.readProblem),
     'cbor.decode': cbor.decode,
     'codec.read_private_message': readPrivateMessage,
-    'codec.read_public_message_header': readPublicMessageHeader,
     'contact_code.ContactCode.decode': (data) => decodeContactCode(latin1(data)),
     'content.decode': content.decode,
     'content.message_id': (data) => content.messageId(setting.user, setting.room, data),

@@ -7,7 +7,6 @@ the key takes part; a name tells nothing. They are what a report of an attachmen
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -36,12 +35,6 @@ class SealedFiles:
 
     def _path(self, name: str) -> Path:
         return self._folder / name
-
-    def delete(self) -> None:
-        """Nothing is kept."""
-        with _explained():
-            if self._folder.exists():
-                shutil.rmtree(self._folder)
 
     # --- what goes out
 

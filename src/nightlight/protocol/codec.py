@@ -6,7 +6,6 @@ Source: RFC 8446 section 3; RFC 9420 section 2.1.2 "Variable-Size Vector Length 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from struct import Struct
 
 from nightlight.errors import LocalProtocolError, RemoteProtocolError
@@ -21,24 +20,6 @@ _ONE_BYTE_VECTOR = 2**6 - 1
 _TWO_BYTE_VECTOR = 2**14 - 1
 
 _MLS_PRIVATE_MESSAGE = bytes.fromhex("0001 0002")
-_MLS_PUBLIC_MESSAGE = bytes.fromhex("0001 0001")
-
-
-class ContentType(IntEnum):
-    """What an MLS message carries."""
-
-    APPLICATION = 1
-    PROPOSAL = 2
-    COMMIT = 3
-
-
-class SenderType(IntEnum):
-    """Who signed a PublicMessage."""
-
-    MEMBER = 1
-    EXTERNAL = 2
-    NEW_MEMBER_PROPOSAL = 3
-    NEW_MEMBER_COMMIT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +29,6 @@ class PrivateMessageHeader:
     group_id: bytes
     epoch: int
     authenticated_data: bytes
-    encrypted_sender_data_length: int
-    ciphertext_length: int
-
-
-@dataclass(frozen=True, slots=True)
-class PublicMessageHeader:
-    """The front of a PublicMessage. ``leaf_index`` is None unless a member signed it."""
-
-    group_id: bytes
-    epoch: int
-    sender_type: SenderType
-    leaf_index: int | None
-    authenticated_data: bytes
-    content_type: ContentType
 
 
 def u16(value: int) -> bytes:
@@ -146,10 +113,6 @@ class Reader:
         """Two bytes, big-endian."""
         return int.from_bytes(self.take(2), "big")
 
-    def u32(self) -> int:
-        """Four bytes, big-endian."""
-        return int.from_bytes(self.take(4), "big")
-
     def u64(self) -> int:
         """Eight bytes, big-endian."""
         return int.from_bytes(self.take(8), "big")
@@ -188,43 +151,12 @@ def read_private_message(message: bytes) -> PrivateMessageHeader:
     if message[aad_at - 1] != 1:
         raise RemoteProtocolError("NL-106", "a PrivateMessage that is not application data")
     aad_start, aad_end = _vector_bounds(message, aad_at)
-    sender_start, sender_end = _vector_bounds(message, aad_end)
-    ciphertext_start, ciphertext_end = _vector_bounds(message, sender_end)
+    _, sender_end = _vector_bounds(message, aad_end)
+    _, ciphertext_end = _vector_bounds(message, sender_end)
     if ciphertext_end != len(message):
         raise RemoteProtocolError("NL-103", "bytes after the last field")
     return PrivateMessageHeader(
         group_id=message[group_start:group_end],
         epoch=_U64.unpack_from(message, group_end)[0],
         authenticated_data=message[aad_start:aad_end],
-        encrypted_sender_data_length=sender_end - sender_start,
-        ciphertext_length=ciphertext_end - ciphertext_start,
-    )
-
-
-def read_public_message_header(message: bytes) -> PublicMessageHeader:
-    """``message`` starts as an MLSMessage with a PublicMessage; what follows the content type is not looked at.
-
-    Raises ``RemoteProtocolError`` NL-101, NL-102; NL-105 for another version or wire format; NL-107 for a sender or
-    content type that RFC 9420 does not know.
-    """
-    reader = Reader(message)
-    if message[:4] != _MLS_PUBLIC_MESSAGE:
-        raise RemoteProtocolError("NL-105", "not an MLS 1.0 PublicMessage")
-    reader.take(4)
-    group_id = reader.vector()
-    epoch = reader.u64()
-    try:
-        sender_type = SenderType(reader.u8())
-        leaf_index = reader.u32() if sender_type in {SenderType.MEMBER, SenderType.EXTERNAL} else None
-        authenticated_data = reader.vector()
-        content_type = ContentType(reader.u8())
-    except ValueError:
-        raise RemoteProtocolError("NL-107", "an unknown sender or content type") from None
-    return PublicMessageHeader(
-        group_id=group_id,
-        epoch=epoch,
-        sender_type=sender_type,
-        leaf_index=leaf_index if sender_type is SenderType.MEMBER else None,
-        authenticated_data=authenticated_data,
-        content_type=content_type,
     )

@@ -26,10 +26,6 @@ MessageId = NewType("MessageId", bytes)
 """32 bytes: 0x01 and the first 31 of a SHA-256 (``protocol.content.message_id``)."""
 BlobId = NewType("BlobId", str)
 """32 hexadecimal digits, 128 random bits chosen by the hub: who knows it may fetch the blob."""
-Seq = NewType("Seq", int)
-"""Position in a room's log, from 1."""
-Epoch = NewType("Epoch", int)
-"""MLS epoch, u64."""
 TimestampMs = NewType("TimestampMs", int)
 """Unix milliseconds, u64."""
 
