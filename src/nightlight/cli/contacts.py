@@ -117,13 +117,13 @@ async def cancel(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WH
 
 @app.command
 async def block(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
-    """Nothing of this person reaches you any more; they are not told."""
+    """This person can neither write to you nor ask you; they are not told. In groups with others you both go on."""
     await _act(Client.block, person, who, "{} is blocked.", json=json)
 
 
 @app.command
 async def unblock(person: Person, /, *, json: Json = False, who: Who = DEFAULT_WHO) -> None:
-    """Lift a block; being connected again takes a new request."""
+    """Lift a block; who was a contact before is one again."""
     await _act(Client.unblock, person, who, "{} is not blocked any more.", json=json)
 
 

@@ -293,7 +293,7 @@ class Client:
         await self._contact(ContactAction.BLOCK, user)
 
     async def unblock(self, user: UserUri) -> None:
-        """The block is lifted."""
+        """The block is lifted; who was a contact before is one again."""
         await self._contact(ContactAction.UNBLOCK, user)
 
     async def _contact(self, action: ContactAction, user: UserUri) -> None:
