@@ -5,13 +5,12 @@ Source: ``docs/protocol.md``, Contact code.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass
 
 from nightlight.errors import RemoteProtocolError
+from nightlight.protocol.base64url import decode_base64url, encode_base64url
 from nightlight.protocol.codec import Reader, write_vector
 from nightlight.protocol.ids import UserUri, parse_user_uri
 
@@ -31,18 +30,18 @@ class ContactCode:
     def encode(self) -> str:
         """``nightlight:`` and base64url."""
         body = write_vector(self.user.encode()) + self.account_key
-        return _SCHEME + _base64url(body + _checksum(body))
+        return _SCHEME + encode_base64url(body + _checksum(body))
 
     @staticmethod
     def decode(text: str) -> ContactCode:
         """What ``text``, a code or a link that ends with one, says. Raises ``RemoteProtocolError`` NL-341, NL-001."""
         encoded = re.split("[:/]", text.strip(" \t\r\n"))[-1]
         try:
-            data = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+            data = decode_base64url(encoded)
+        except ValueError:
             data = b""
         body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
-        if _base64url(data) != encoded or checksum != _checksum(body):
+        if encode_base64url(data) != encoded or checksum != _checksum(body):
             raise RemoteProtocolError("NL-341", "not a contact code, or not all of it")
         reader = Reader(body)
         user, account_key = parse_user_uri(reader.text()), reader.take(ACCOUNT_KEY_BYTES)
@@ -57,7 +56,3 @@ def is_contact_code(text: str) -> bool:
 
 def _checksum(body: bytes) -> bytes:
     return hashlib.sha256(_LABEL + body).digest()[:CHECKSUM_BYTES]
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

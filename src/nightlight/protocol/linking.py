@@ -8,13 +8,13 @@ Source: ``docs/protocol.md``, Linking.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field
 
 from nightlight.errors import RemoteProtocolError, VerificationError
+from nightlight.protocol.base64url import decode_base64url, encode_base64url
 from nightlight.protocol.codec import Reader, u64, write_vector
+from nightlight.protocol.comparison import compared_digits
 from nightlight.protocol.credential import DeviceList, Leaf, SignedDeviceList, verify_leaf
 from nightlight.protocol.ids import DeviceUri, TimestampMs, UserUri, device_uri, parse_user_uri, user_of
 from nightlight.protocol.signature import PUBLIC_KEY_BYTES
@@ -25,14 +25,11 @@ CLOCK_SKEW_MS = 5 * 60_000
 """How far the clocks of a person's own two devices may be apart."""
 SECRET_BYTES = 16
 SEED_BYTES = 32
-NUMBER_DIGITS = 12
-NUMBER_ITERATIONS = 5_200
 PACKAGE_BYTES_MAX = 32_768
 _VERSION = 1
 _MAILBOX_LABEL = b"NLF1 link mailbox"
 _NUMBER_LABEL = b"NLF1 link number"
 _SEAL_LABEL = b"NLF1 link package"
-_GROUPS, _GROUP_BYTES = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +54,20 @@ class LinkCode:
 
     def text(self) -> str:
         """The code as it is shown and pasted: ``nightlight-link:`` and base64url without padding."""
-        return PREFIX + base64.urlsafe_b64encode(self.encode()).rstrip(b"=").decode()
+        return PREFIX + encode_base64url(self.encode())
 
     @staticmethod
     def read(text: str) -> LinkCode:
         """The code in ``text``. Raises ``RemoteProtocolError`` NL-351; NL-002 for a name that no device may have."""
-        encoded = text.removeprefix(PREFIX)
         try:
-            reader = Reader(base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True))
+            reader = Reader(decode_base64url(text.removeprefix(PREFIX)))
             version, sealing_key, secret = reader.u8(), reader.take(PUBLIC_KEY_BYTES), reader.take(SECRET_BYTES)
             name, signature_key = reader.text(), reader.take(PUBLIC_KEY_BYTES)
             code = LinkCode(
                 sealing_key, secret, name, signature_key, reader.take(PUBLIC_KEY_BYTES), TimestampMs(reader.u64())
             )
             reader.finish()
-        except (RemoteProtocolError, ValueError, binascii.Error):
+        except (RemoteProtocolError, ValueError):
             raise RemoteProtocolError("NL-351", "not a link code") from None
         if version != _VERSION or code.text() != text:
             raise RemoteProtocolError("NL-351", "not a link code")
@@ -92,11 +88,7 @@ class LinkCode:
     def number(self) -> str:
         """12 digits that both devices show; a code with the number of another costs 10¹² times 5,200 hashes."""
         encoded = self.encode()
-        digest = _NUMBER_LABEL + encoded
-        for _ in range(NUMBER_ITERATIONS):
-            digest = hashlib.sha512(digest + encoded).digest()
-        chunks = (digest[at : at + _GROUP_BYTES] for at in range(0, _GROUPS * _GROUP_BYTES, _GROUP_BYTES))
-        return "".join(f"{int.from_bytes(chunk, 'big') % 10_000:04d}" for chunk in chunks)
+        return compared_digits(_NUMBER_LABEL + encoded, encoded, groups=3, digits=4)
 
     @property
     def info(self) -> bytes:

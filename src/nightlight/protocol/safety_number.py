@@ -7,15 +7,11 @@ another key with the same digits costs 5,200 hashes more.
 
 from __future__ import annotations
 
-import hashlib
-
+from nightlight.protocol.comparison import compared_digits
 from nightlight.protocol.ids import UserUri
 
 DIGITS = 60
-ITERATIONS = 5_200
 _LABEL = b"NLF1 safety number"
-_GROUPS = 6
-_GROUP_BYTES = 5
 
 
 def safety_number(
@@ -32,9 +28,5 @@ def grouped(number: str) -> str:
 
 
 def _half(user: UserUri, account_key: bytes) -> str:
-    """30 digits: six big-endian 5-byte numbers of the last hash, each modulo 100,000."""
-    digest = _LABEL + account_key + user.encode()
-    for _ in range(ITERATIONS):
-        digest = hashlib.sha512(digest + account_key).digest()
-    chunks = (digest[at : at + _GROUP_BYTES] for at in range(0, _GROUPS * _GROUP_BYTES, _GROUP_BYTES))
-    return "".join(f"{int.from_bytes(chunk, 'big') % 100_000:05d}" for chunk in chunks)
+    """30 digits."""
+    return compared_digits(_LABEL + account_key + user.encode(), account_key, groups=6, digits=5)

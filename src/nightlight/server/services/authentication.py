@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 
 from nightlight.errors import ProblemName, RefusedError, VerificationError
+from nightlight.protocol.base64url import encode_base64url
 from nightlight.protocol.codec import u64, write_vector
 from nightlight.protocol.credential import session_content, verify_session
 from nightlight.protocol.ids import DeviceUri, TimestampMs, parse_device_uri
@@ -72,7 +72,7 @@ class Authentication:
                 raise RefusedError(ProblemName.DEVICE_REMOVED)  # NL-489
             if not await unit.accounts.spend_nonce(answer.nonce, expires_at_ms):
                 raise RefusedError(ProblemName.UNAUTHENTICATED)  # NL-452
-            text = urlsafe_b64encode(token).rstrip(b"=").decode()
+            text = encode_base64url(token)
             await unit.accounts.add_session(_hash(text), known.device_id, session_expires_at_ms, _SESSIONS)
         return Session(text, session_expires_at_ms)
 
