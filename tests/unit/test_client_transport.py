@@ -1,9 +1,13 @@
 """What the server answers, as the client reads it."""
 
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
 import msgspec
 import pytest
 
-from nightlight.client.transport import read_answer
+from nightlight.client.transport import MAX_ANSWER_BYTES, read_answer, read_bounded
 from nightlight.errors import PROBLEMS, ProblemName, RefusedError, RemoteProtocolError, UnavailableError
 from nightlight.protocol.messages import KeyPackageCount
 
@@ -69,3 +73,26 @@ def test_nl_541_anything_else_is_against_the_rules(status: int, body: bytes) -> 
     with pytest.raises(RemoteProtocolError) as broken:
         read_answer(status, body, KeyPackageCount)
     assert broken.value.check == "NL-541"
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(2**20)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, content=endless()),
+        httpx.Response(200, headers={"content-encoding": "gzip"}, content=gzip.compress(bytes(MAX_ANSWER_BYTES + 1))),
+    ],
+    ids=["endless", "packed"],
+)
+async def test_nl_541_an_answer_without_end_is_not_read_to_its_end(response: httpx.Response) -> None:
+    with pytest.raises(RemoteProtocolError) as broken:
+        await read_bounded(response)
+    assert broken.value.check == "NL-541"
+
+
+async def test_an_answer_as_large_as_may_be_is_read() -> None:
+    assert len(await read_bounded(httpx.Response(200, content=bytes(MAX_ANSWER_BYTES)))) == MAX_ANSWER_BYTES

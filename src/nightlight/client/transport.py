@@ -84,10 +84,11 @@ class NetworkTransport:
             headers["content-type"] = "application/json"
             content = msgspec.json.encode(body)
         try:
-            response = await self._http.request(method, path, content=content, headers=headers)
+            async with self._http.stream(method, path, content=content, headers=headers) as response:
+                told = await read_bounded(response)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnavailableError("the server does not answer") from error
-        return read_answer(response.status_code, response.content, answer, response.headers.get("retry-after"))
+        return read_answer(response.status_code, told, answer, response.headers.get("retry-after"))
 
     async def fetch(self, path: str, first: int, last: int, *, token: str) -> bytes:
         """As ``Transport.fetch``."""
@@ -95,9 +96,8 @@ class NetworkTransport:
         try:
             async with self._http.stream("GET", path, headers=headers) as response:
                 if not response.is_success:
-                    read_answer(
-                        response.status_code, await response.aread(), object, response.headers.get("retry-after")
-                    )
+                    told = await read_bounded(response)
+                    read_answer(response.status_code, told, object, response.headers.get("retry-after"))
                 return await read_range(response, last + 1 - first)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnavailableError("the server does not answer") from error
@@ -144,6 +144,16 @@ class _WebSocketStream:
 
     async def close(self) -> None:
         await self._connection.close()
+
+
+async def read_bounded(response: httpx.Response) -> bytes:
+    """What the server answers, unpacked. Raises ``RemoteProtocolError`` NL-541 where that is over 16 MiB."""
+    pieces = bytearray()
+    async for piece in response.aiter_bytes():
+        pieces += piece
+        if len(pieces) > MAX_ANSWER_BYTES:
+            raise RemoteProtocolError("NL-541", "an answer without end")
+    return bytes(pieces)
 
 
 async def read_range(response: httpx.Response, wanted: int) -> bytes:
