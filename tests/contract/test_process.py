@@ -12,10 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nightlight.client.transport import IDLE_S
 from nightlight.protocol.ids import UserUri
 from nightlight.protocol.messages import ContactAction, Delivery
 from nightlight.server import main
 from nightlight.server.main import DATABASE, FRANKING_KEY
+from tests.contract.conftest import Hub
 from tests.contract.device import Device, Line, befriend, room_of_two
 from tests.support.server import ServerProcess
 
@@ -122,3 +124,8 @@ def test_a_new_franking_key_is_durable_with_its_name(tmp_path: Path, monkeypatch
     key = main._key_file(tmp_path / FRANKING_KEY, os.urandom)
     assert made_durable == ["file", FRANKING_KEY]
     assert main._key_file(tmp_path / FRANKING_KEY, os.urandom) == key
+
+
+async def test_the_server_keeps_a_connection_for_longer_than_clients_use_it_again(hub: Hub) -> None:
+    """Else it would now and then end one with a request on its way."""
+    assert main._uvicorn_config(hub.application, hub.settings).timeout_keep_alive > 2 * IDLE_S

@@ -19,6 +19,8 @@ REQUEST_TIMEOUT_S = 20.0
 STREAM_PATH = "/v1/stream"
 MAX_FRAME_BYTES = 4 * 2**20
 MAX_ANSWER_BYTES = 16 * 2**20
+IDLE_S = 5.0
+"""How long a connection is kept for the next request: less than servers do, which would else close it just then."""
 
 T = TypeVar("T")
 
@@ -67,6 +69,7 @@ class NetworkTransport:
         self._http = httpx.AsyncClient(
             base_url=server_url,
             timeout=REQUEST_TIMEOUT_S,
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=IDLE_S),
             verify=_tls() if self._secure else False,
             trust_env=False,
         )

@@ -76,6 +76,8 @@ _WEBSOCKET_SLACK = 4
 _BACKLOG = 2_048
 _GOODBYE_SECONDS = 5
 _STOP_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 60
+"""A client that uses a connection for its next request while we close it hears nothing but a reset."""
 _COLLECT_AFTER = 100_000
 _STDIN_BYTES = 65_536
 _ERASE_SECONDS = 0.5
@@ -307,6 +309,7 @@ def _uvicorn_config(application: Application, settings: Settings) -> uvicorn.Con
         loop="uvloop",
         http=at_most(settings.connections_max),
         ws=WebSocketProtocol,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         ws_max_size=_WEBSOCKET_SLACK * settings.frame_bytes_max,
         ws_ping_interval=settings.ping_seconds,
         ws_ping_timeout=settings.ping_seconds,
